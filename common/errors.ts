@@ -51,7 +51,13 @@ export const errorCodes = {
   KEY_UNREADABLE: false,
   GATEWAY_REFUSED: false,
   GATEWAY_UNAVAILABLE: true,
+  /** The request was sent and no answer came: a repeat may double the message, so a plain retry must not make it. */
+  GATEWAY_OUTCOME_UNKNOWN: false,
   DATABASE_UNAVAILABLE: true,
+  DATABASE_ROLES_MISSING: false,
+  DATABASE_TOO_NEW: false,
+  MIGRATION_CHANGED: false,
+  MIGRATION_FAILED: false,
 } as const satisfies Record<string, boolean>
 
 export type ErrorCode = keyof typeof errorCodes
