@@ -46,6 +46,16 @@ export const errorCodes = {
   ADDRESS_INVALID: false,
   TARGET_FORBIDDEN: false,
   SUBMISSION_FAILED: true,
+  // Sending mail: the dialogue, and finding the server
+  SMTP_CONNECTION_FAILED: true,
+  SMTP_TLS_FAILED: true,
+  SMTP_REFUSED_FOR_NOW: true,
+  SMTP_REFUSED: false,
+  SMTP_PROTOCOL: false,
+  SMTP_DEADLINE: true,
+  MAIL_HOST_NOT_FOUND: false,
+  MAIL_NOT_ACCEPTED: false,
+  DNS_UNAVAILABLE: true,
   // Running
   CONFIG_INVALID: false,
   KEY_UNREADABLE: false,
