@@ -59,6 +59,8 @@ export const errorCodes = {
   // Running
   CONFIG_INVALID: false,
   KEY_UNREADABLE: false,
+  IDENTITY_UNREADABLE: false,
+  STORE_UNREADABLE: false,
   GATEWAY_REFUSED: false,
   GATEWAY_UNAVAILABLE: true,
   /** The request was sent and no answer came: a repeat may double the message, so a plain retry must not make it. */
