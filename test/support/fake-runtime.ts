@@ -1,85 +1,81 @@
-/**
- * A `Runtime` whose clock moves only when a test says so, and whose randomness follows from a seed: the same test, the same run.
- *
- *   const runtime = createFakeRuntime()
- *   runtime.setTimer(1000, …)
- *   await runtime.advance(1000)     // fires the timers that fall due, in order, at their own instants
- */
+/** A Runtime whose clock moves only when a test says so. Randomness is a counter: every draw differs, every run is the same. */
 import { createHash } from 'node:crypto'
 import type { Runtime } from '../../common/runtime.ts'
 
-export type FakeRuntime = Runtime & {
-  /** Moves both clocks forward, firing due timers one by one and letting what they started come to rest in between. */
-  advance(durationMs: number): Promise<void>
-  /** Sets the wall clock alone, as NTP or a person does. */
-  setWall(wallMs: number): void
-  /** How many timers wait. */
-  timerCount(): number
-  /** Lets promises, and work that was handed to other threads (signatures), come to rest without moving the clock. */
-  settle(): Promise<void>
-}
+type Timer = { atMs: number; order: number; callback: () => void }
 
-type Timer = { dueMs: number; order: number; callback: () => void }
+export class FakeRuntime implements Runtime {
+  #wallMs: number
+  #monotonicMs: number
+  #timers: Timer[] = []
+  #draws = 0
+  bootId: string
 
-export function createFakeRuntime(
-  options: { wallMs?: number; monotonicMs?: number; bootId?: string; seed?: string } = {},
-): FakeRuntime {
-  let wallMs = options.wallMs ?? Date.parse('2026-11-23T12:00:00Z')
-  let monotonicMs = options.monotonicMs ?? 1_000_000
-  let drawn = 0
-  let order = 0
-  const timers = new Set<Timer>()
-
-  const nextDue = (untilMs: number): Timer | undefined =>
-    [...timers].filter((timer) => timer.dueMs <= untilMs).sort((a, b) => a.dueMs - b.dueMs || a.order - b.order)[0]
-
-  const moveTo = (instantMs: number): void => {
-    wallMs += Math.max(0, instantMs - monotonicMs)
-    monotonicMs = Math.max(monotonicMs, instantMs)
+  constructor(options: { wallMs?: number; monotonicMs?: number; bootId?: string } = {}) {
+    this.#wallMs = options.wallMs ?? Date.UTC(2026, 10, 23, 12)
+    this.#monotonicMs = options.monotonicMs ?? 1_000_000
+    this.bootId = options.bootId ?? 'boot-1'
   }
 
-  return {
-    wallMs: () => Math.floor(wallMs),
-    monotonicMs: () => monotonicMs,
-    bootId: options.bootId ?? 'fake-boot',
-    randomBytes(length) {
-      const parts: Buffer[] = []
-      for (let have = 0; have < length; have += 32) {
-        drawn += 1
-        parts.push(
-          createHash('sha256')
-            .update(`${options.seed ?? 'seed'}:${drawn}`)
-            .digest(),
-        )
-      }
-      return Buffer.concat(parts).subarray(0, length)
-    },
-    setTimer(delayMs, callback) {
-      order += 1
-      const timer = { dueMs: monotonicMs + Math.max(0, delayMs), order, callback }
-      timers.add(timer)
-      return () => timers.delete(timer)
-    },
-    async advance(durationMs) {
-      const untilMs = monotonicMs + durationMs
+  wallMs = (): number => Math.floor(this.#wallMs)
+  monotonicMs = (): number => this.#monotonicMs
+
+  randomBytes = (length: number): Uint8Array => {
+    this.#draws += 1
+    return new Uint8Array(createHash('shake256', { outputLength: length }).update(`draw ${this.#draws}`).digest())
+  }
+
+  setTimer = (delayMs: number, callback: () => void): (() => void) => {
+    const timer = { atMs: this.#monotonicMs + Math.max(0, delayMs), order: this.#timers.length, callback }
+    this.#timers.push(timer)
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer)
+    }
+  }
+
+  /** Moves both clocks on, firing every timer at its own instant. */
+  advance(durationMs: number): void {
+    const endMs = this.#monotonicMs + durationMs
+    for (let timer = this.#nextTimer(endMs); timer !== undefined; timer = this.#nextTimer(endMs)) this.#fire(timer)
+    this.#moveTo(endMs)
+  }
+
+  /** As `advance`, and lets promises settle after every timer. */
+  async advanceAsync(durationMs: number): Promise<void> {
+    const endMs = this.#monotonicMs + durationMs
+    await settle()
+    for (let timer = this.#nextTimer(endMs); timer !== undefined; timer = this.#nextTimer(endMs)) {
+      this.#fire(timer)
       await settle()
-      for (let timer = nextDue(untilMs); timer !== undefined; timer = nextDue(untilMs)) {
-        timers.delete(timer)
-        moveTo(timer.dueMs)
-        timer.callback()
-        await settle()
-      }
-      moveTo(untilMs)
-    },
-    setWall(value) {
-      wallMs = value
-    },
-    timerCount: () => timers.size,
-    settle,
+    }
+    this.#moveTo(endMs)
+    await settle()
+  }
+
+  /** The wall clock is set by somebody; the monotonic clock does not notice. */
+  stepWall(byMs: number): void {
+    this.#wallMs += byMs
+  }
+
+  get timerCount(): number {
+    return this.#timers.length
+  }
+
+  #nextTimer(untilMs: number): Timer | undefined {
+    return this.#timers.filter((timer) => timer.atMs <= untilMs).sort((a, b) => a.atMs - b.atMs || a.order - b.order)[0]
+  }
+
+  #fire(timer: Timer): void {
+    this.#timers = this.#timers.filter((other) => other !== timer)
+    this.#moveTo(timer.atMs)
+    timer.callback()
+  }
+
+  #moveTo(monotonicMs: number): void {
+    const elapsedMs = Math.max(0, monotonicMs - this.#monotonicMs)
+    this.#wallMs += elapsedMs
+    this.#monotonicMs += elapsedMs
   }
 }
 
-/** Each round lets the loop finish one phase; a chain of a few signatures in the thread pool needs several. */
-async function settle(): Promise<void> {
-  for (let round = 0; round < 12; round += 1) await new Promise((resolve) => setImmediate(resolve))
-}
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
