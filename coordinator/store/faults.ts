@@ -1,0 +1,64 @@
+/** What a failed statement means for its caller: the server is away, the transaction lost a race, or anything else. */
+import { type Runtime, sleep } from '../../common/runtime.ts'
+
+const connectionFaults = new Set([
+  // postgres.js
+  'CONNECT_TIMEOUT',
+  'CONNECTION_CLOSED',
+  'CONNECTION_DESTROYED',
+  'CONNECTION_ENDED',
+  // The system; ENOENT: no socket file yet
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  // The server: shut down, crashed, starting up, too many connections
+  '57P01',
+  '57P02',
+  '57P03',
+  '53300',
+])
+
+const errorCode = (error: unknown): string => {
+  const code = (error as { code?: unknown } | undefined)?.code
+  return typeof code === 'string' ? code : ''
+}
+
+/** True where the server could not be reached or went away: the same statement may succeed later, and it may have succeeded now. */
+export const isConnectionFault = (error: unknown): boolean =>
+  connectionFaults.has(errorCode(error)) || errorCode(error).startsWith('08')
+
+/** SQLSTATE 40001 serialization_failure and 40P01 deadlock_detected: the transaction was rolled back and may be run again. */
+export const isLostRace = (error: unknown): boolean => ['40001', '40P01'].includes(errorCode(error))
+
+/** SQLSTATE 42501. */
+export const isForbidden = (error: unknown): boolean => errorCode(error) === '42501'
+
+/** SQLSTATE 23505; `constraint` narrows it to one index. */
+export const isDuplicate = (error: unknown, constraint?: string): boolean =>
+  errorCode(error) === '23505' &&
+  (constraint === undefined || (error as { constraint_name?: string }).constraint_name === constraint)
+
+const attemptsMax = 5
+const firstPauseMs = 10
+
+/**
+ * Runs a whole transaction, again where it lost a race, at most 5 times with growing random pauses. The work must have no
+ * effect outside the database.
+ */
+export async function withRetry<T>(runtime: Runtime, work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isLostRace(error) || attempt >= attemptsMax) throw error
+      const share = (runtime.randomBytes(1)[0] ?? 0) / 256
+      await sleep(runtime, firstPauseMs * 2 ** attempt * (0.5 + share))
+    }
+  }
+}
