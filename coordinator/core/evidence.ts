@@ -1,0 +1,130 @@
+/** What a judgement is made from, and what it makes of it: plain data, UTC in ms. */
+import type { Outcome } from '../../common/wire/test.ts'
+import type { FailureDomain } from './failure-domain.ts'
+import type { Vote } from './quorum.ts'
+import type { TestFact, VerdictReason } from './verdict.ts'
+
+export type Mode = 'seed' | 'fast' | 'hedged'
+export type Decision = 'pending' | 'up' | 'slow' | 'suspected' | 'partial' | 'down' | 'unconfirmed'
+
+/** What the contract says about the monitor. */
+export type MonitorRules = {
+  period_s: number
+  timeout_s: number
+  slow_s: number
+  retest_wait_s: number
+  hard_confirm_s: number
+  open_period_s: number
+  vantages: number
+  quorum: number
+  mode: Mode
+}
+
+export type VantageEvidence = {
+  probe_id: string
+  region: string
+  domain: FailureDomain
+  /** Holds an assignment of the monitor now; otherwise it stands in for one that is lost. */
+  planned: boolean
+  /** The link has been silent for more than a minute. */
+  lost: boolean
+  assigned_ms: number
+  /** Newest first: every test since the suspicion or incident began, and in any case the newest. */
+  tests: TestFact[]
+  /** Tests that were out longer than the slow mark when they were told of. */
+  overdue: { test_id: string; started_ms: number }[]
+  /** The start of its last planned slot before now. */
+  slot_started_ms: number | null
+  proof_started_ms: number | null
+  passed_before: boolean
+}
+
+export type Evidence = {
+  vantages: VantageEvidence[]
+  /** Healthy, connected probes that are no vantage of this monitor. */
+  pool: { probe_id: string; domain: FailureDomain }[]
+  /** Since when a coordinator has been there to receive results without a break. */
+  observing_since_ms: number
+}
+
+export type Suspicion = {
+  first_test_id: string
+  first_probe_id: string
+  /** The start of the first failing test: only tests sent since then vote. */
+  since_ms: number
+  deadline_ms: number
+  /** When each vantage was last asked for a confirmation. */
+  asked: Record<string, number>
+  /** The pool's probe that votes in place of a lost vantage. */
+  substitutes: Record<string, string>
+}
+
+export type OpenIncident = {
+  kind: 'down' | 'unconfirmed'
+  since_ms: number
+  opened_ms: number
+  /** When the vantages were last asked to test out of turn. */
+  asked_ms: number
+}
+
+export type MonitorState = {
+  decision: Decision
+  reason: JudgementReason
+  decision_since_ms: number
+  /** A verified return has been seen: we may mail there, and may page. */
+  watched: boolean
+  suspicion: Suspicion | null
+  incident: OpenIncident | null
+  /** A peer's mail was overdue: its test, and who was started early because of it (mode `hedged`). */
+  hedge: { test_id: string; since_ms: number; asked: Record<string, number> } | null
+  /** Per vantage: tests that started up to here have been settled and open no new suspicion. */
+  settled: Record<string, number>
+}
+
+export type JudgementReason =
+  | 'no_return_yet'
+  | 'first_return'
+  | 'all_well'
+  | 'mail_is_slow'
+  | 'test_failed'
+  | 'votes_missing'
+  | 'hard_failure_held'
+  | 'quorum_fails'
+  | 'some_vantages_pass'
+  | 'nothing_fails'
+  | 'votes_stayed_out'
+  | 'no_fresh_results'
+  | 'incident_open'
+  | 'recovered'
+  | 'resolved_by_hand'
+
+/** One vantage's vote as it is shown: in the incident, in its events and on the dashboard. */
+export type VoteView = {
+  probe_id: string
+  region: string
+  vote: Vote
+  reason: VerdictReason | 'retest_awaited' | 'no_test_yet'
+  outcome: Outcome | null
+  test_id: string | null
+}
+
+export type Effect =
+  | { kind: 'ask'; probe_id: string; cause: 'confirm' | 'open' }
+  | {
+      kind: 'open_incident'
+      incident_kind: 'down' | 'unconfirmed'
+      since_ms: number
+      last_good_ms: number | null
+      votes: VoteView[]
+    }
+  /** An unconfirmed incident has found its quorum. */
+  | { kind: 'confirm_incident'; since_ms: number; votes: VoteView[] }
+  | { kind: 'resolve_incident'; votes: VoteView[] }
+
+export type Judgement = {
+  state: MonitorState
+  effects: Effect[]
+  /** When to judge again if nothing happens before; null: not at all. */
+  wake_ms: number | null
+  votes: VoteView[]
+}

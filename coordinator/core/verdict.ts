@@ -1,0 +1,89 @@
+/** What the coordinator makes of one vantage's test. Probes report facts; only here do they become `fail` or `abstain`. */
+import type { Outcome } from '../../common/wire/test.ts'
+
+export type Verdict = 'pass' | 'slow' | 'fail' | 'abstain' | 'no_data'
+
+export type VerdictReason =
+  | 'returned'
+  | 'returned_slow'
+  | 'failed'
+  | 'awaiting_proof'
+  | 'probe_unproven'
+  | 'never_passed_greylisting'
+  | 'sender_blocked'
+  | 'not_run'
+  | 'no_test_yet'
+  | 'stale'
+
+/** One reported test, as far as a judgement needs it. Times are UTC ms. */
+export type TestFact = {
+  id: string
+  cause: 'slot' | 'retest' | 'open' | 'job'
+  attempt: number
+  first_test_id: string | null
+  started_ms: number
+  finished_ms: number
+  outcome: Outcome
+}
+
+export type VantageContext = {
+  /** Start of the probe's newest verified round trip to an unrelated mail system. */
+  proof_started_ms: number | null
+  /** This sender, address and recipient have passed within 30 days: a deferral is no first greylisting. */
+  passed_before: boolean
+}
+
+/** So long after a failing test the probe has to prove its own health; then its word does not count. */
+export const proofWaitMs = 60_000
+
+const failures: ReadonlySet<Outcome> = new Set([
+  'timeout',
+  'echo',
+  'bounced',
+  'refused',
+  'deferred',
+  'unreachable',
+  'tls',
+  'dns',
+  'auth',
+])
+const hardFailures: ReadonlySet<Outcome> = new Set(['bounced', 'refused', 'dns'])
+
+/** The outcome speaks against the customer's mail, if the probe proves to be healthy. */
+export const isFailure = (outcome: Outcome): boolean => failures.has(outcome)
+
+/** The answer is final at once (5xx, bounce, no such domain): nothing was waited for. */
+export const isHardFailure = (outcome: Outcome): boolean => hardFailures.has(outcome)
+
+export function verdictOf(
+  test: TestFact,
+  context: VantageContext,
+  nowMs: number,
+): { verdict: Verdict | 'waiting'; reason: VerdictReason } {
+  if (test.outcome === 'ok') return { verdict: 'pass', reason: 'returned' }
+  if (test.outcome === 'slow') return { verdict: 'slow', reason: 'returned_slow' }
+  if (test.outcome === 'not_run') return { verdict: 'abstain', reason: 'not_run' }
+  if (test.outcome === 'blocked') return { verdict: 'abstain', reason: 'sender_blocked' }
+  if (test.outcome === 'deferred' && !context.passed_before) return { verdict: 'abstain', reason: 'never_passed_greylisting' }
+  if (context.proof_started_ms !== null && context.proof_started_ms >= test.started_ms)
+    return { verdict: 'fail', reason: 'failed' }
+  if (nowMs < test.finished_ms + proofWaitMs) return { verdict: 'waiting', reason: 'awaiting_proof' }
+  return { verdict: 'abstain', reason: 'probe_unproven' }
+}
+
+/** A standing verdict is old news after the period, the timeout and a minute (DESIGN 3.3). */
+export const staleAfterMs = (monitor: { period_s: number; timeout_s: number }): number =>
+  (monitor.period_s + monitor.timeout_s + 60) * 1000
+
+/** The verdict shown for a vantage: its newest test, unless that is too old. */
+export function standingVerdict(
+  test: TestFact | null,
+  context: VantageContext,
+  monitor: { period_s: number; timeout_s: number },
+  nowMs: number,
+): { verdict: Verdict; reason: VerdictReason } {
+  if (test === null) return { verdict: 'no_data', reason: 'no_test_yet' }
+  if (nowMs > test.finished_ms + staleAfterMs(monitor)) return { verdict: 'no_data', reason: 'stale' }
+  const { verdict, reason } = verdictOf(test, context, nowMs)
+  return verdict === 'waiting' ? { verdict: 'fail', reason } : { verdict, reason }
+}
