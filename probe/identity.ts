@@ -5,7 +5,6 @@
 import type { KeyObject } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Type } from 'typebox'
 import { errorMessage, MailscoutError } from '../common/errors.ts'
 import { publicKeyFromX, thumbprint } from '../common/mail/jws.ts'
 import { type CertificateClaims, verifyCertificate } from '../common/mail/token.ts'
