@@ -5,7 +5,6 @@ import { connect } from '../../coordinator/store/connection.ts'
 import { openDatabase } from '../../coordinator/store/database.ts'
 import { isDuplicate, isForbidden, withRetry } from '../../coordinator/store/faults.ts'
 import { freshDatabase, type TestDatabase } from '../support/database.ts'
-import { adminSession } from '../support/database-address.ts'
 
 const alice = uuidv7(systemRuntime)
 const bob = uuidv7(systemRuntime)
@@ -55,8 +54,13 @@ describe('customers are kept apart', () => {
   })
 
   test('a connection without a customer sees nothing, also when it served one before', async () => {
-    const unset = connect(address, { ...adminSession, name: 'unset', role: 'mailscout_app', connectionsMax: 1 })
-    await unset`select set_config('app.customer', '', false)`
+    const unset = connect(own.address, {
+      name: 'test',
+      role: 'mailscout_app',
+      connectionsMax: 1,
+      statementMsMax: 5_000,
+      lockMsMax: 5_000,
+    })
     expect(await unset`select 1 from notes`).toHaveLength(0)
     await unset.begin((sql) => sql`select set_config('app.customer', ${alice}, true)`)
     expect(await unset`select 1 from notes`).toHaveLength(0)
