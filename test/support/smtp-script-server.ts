@@ -15,6 +15,8 @@ import { type SecureContext, TLSSocket } from 'node:tls'
 export type Step = {
   /** The line to wait for; absent: act at once. The body of DATA is one "line", up to the final dot. */
   expect?: RegExp
+  /** Wait for any bytes at all, and throw them away. */
+  anything?: boolean
   say?: string
   raw?: string
   /** Say nothing any more; `server.stalled` resolves. */
@@ -81,6 +83,10 @@ function play(first: Socket, script: Step[], received: string[], onStall: () => 
   const run = (): void => {
     for (;;) {
       const step = steps[0]
+      if (step?.anything) {
+        if (buffered === '') return
+        buffered = ''
+      }
       if (step?.expect !== undefined || step === undefined) {
         const line = takeLine()
         if (line === undefined) return
