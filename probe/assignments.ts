@@ -5,7 +5,7 @@
  *
  * Whatever is forged, foreign or outdated is refused with a code, and the old orders stay.
  */
-import { errorMessage, isMailscoutError, MailscoutError } from '../common/errors.ts'
+import { isMailscoutError, MailscoutError } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
 import type { Runtime } from '../common/runtime.ts'
 import type { Manifest } from '../common/wire/documents.ts'
@@ -15,7 +15,7 @@ import { type OpenOptions, open } from '../common/wire/seal.ts'
 import type { Assignment, Reference } from '../common/wire/test.ts'
 import type { CoordinatorKeys } from './coordinator-keys.ts'
 import type { Identity } from './identity.ts'
-import { createOrderStore } from './order-store.ts'
+import { createOrderStore, type OrderStore } from './order-store.ts'
 import type { Store } from './store.ts'
 
 export type StandingOrders = {
@@ -28,22 +28,8 @@ export type StandingOrders = {
 export type Orders = {
   /** What holds now; nothing once it has expired. */
   current(): StandingOrders
-  /** Calls back after each change, expiry included; the returned function ends that. */
+  /** Calls back after each change, renewal and expiry included; the returned function ends that. */
   onChange(callback: () => void): () => void
-}
-
-export type OrderBook = Orders & {
-  /** Takes up what is on disk, verified again. What fails is logged and left out. */
-  load(): Promise<void>
-  /** Returns what to answer: `want_pages`, or `applied`. Throws a coded error, and the old orders stay. */
-  acceptManifest(jws: string): Promise<ProbeFrame>
-  /** Returns `applied` with the last missing page. Throws a coded error. */
-  acceptPage(hash: string, jws: string): Promise<ProbeFrame | undefined>
-  /** The session has ended: a half-arrived manifest is forgotten, its pages are kept. */
-  abandon(): void
-  /** The version in force, 0 for none. */
-  version(): number
-  stop(): void
 }
 
 export type OrderBookOptions = {
@@ -54,148 +40,182 @@ export type OrderBookOptions = {
   logger: Logger
 }
 
-type Accepted = { manifest: Manifest; jws: string }
-type Arriving = Accepted & { missing: Set<string> }
+type Signed = { manifest: Manifest; jws: string }
 
 const nothing: StandingOrders = { assignments: [], references: [], validUntilMs: 0 }
 
-export function createOrderBook(options: OrderBookOptions): OrderBook {
-  const { runtime, identity, keys, logger } = options
-  const orderStore = createOrderStore(options.store)
-  const pages = new Map<string, readonly Assignment[]>()
-  const listeners = new Set<() => void>()
-  let accepted: Accepted | undefined
-  let arriving: Arriving | undefined
-  let orders = nothing
-  let cancelExpiry = (): void => {}
+export class OrderBook implements Orders {
+  readonly #options: OrderBookOptions
+  readonly #orderStore: OrderStore
+  /** Every page at hand, of the manifest in force and of the one that is arriving. */
+  readonly #pages = new Map<string, readonly Assignment[]>()
+  readonly #listeners = new Set<() => void>()
+  #accepted: Signed | undefined
+  #arriving: (Signed & { missing: Set<string> }) | undefined
+  #orders = nothing
+  #cancelExpiry = (): void => {}
 
-  const openAt = (nowMs: number): OpenOptions => ({
-    trustedKey: keys.trustedAt(nowMs),
-    issuer: identity.installation,
-    audience: identity.probeId,
-    nowMs,
-  })
-
-  const readPage = async (hash: string, jws: string, nowMs: number): Promise<readonly Assignment[]> => {
-    if (sha256(jws) !== hash)
-      throw new MailscoutError('SIGNATURE_INVALID', `The page does not have the hash ${hash} that the manifest names`)
-    return (await open('page', jws, openAt(nowMs))).body.assignments
+  constructor(options: OrderBookOptions) {
+    this.#options = options
+    this.#orderStore = createOrderStore(options.store)
   }
 
-  const missingPages = (manifest: Manifest): string[] => [...new Set(manifest.page_hashes)].filter((hash) => !pages.has(hash))
-
-  const tell = (): void => {
-    for (const listener of listeners) listener()
+  current(): StandingOrders {
+    if (this.#orders.validUntilMs > this.#options.runtime.wallMs()) return this.#orders
+    return { ...nothing, validUntilMs: this.#orders.validUntilMs }
   }
 
-  const expire = (): void => {
-    if (orders.validUntilMs > runtime.wallMs()) return watchExpiry()
-    logger.error(
-      { code: 'DOCUMENT_EXPIRED', version: accepted?.manifest.version },
-      'the standing orders have expired: no tests until a coordinator can be reached and renews them',
-    )
-    tell()
+  onChange(callback: () => void): () => void {
+    this.#listeners.add(callback)
+    return () => this.#listeners.delete(callback)
   }
 
-  const watchExpiry = (): void => {
-    cancelExpiry()
-    cancelExpiry = runtime.setTimer(orders.validUntilMs - runtime.wallMs(), expire)
+  /** The version that is followed, 0 for none. */
+  version(): number {
+    return this.#orders === nothing ? 0 : (this.#accepted?.manifest.version ?? 0)
   }
 
-  const takeUp = (next: Accepted): void => {
-    accepted = next
-    orders = {
-      assignments: next.manifest.page_hashes.flatMap((hash) => pages.get(hash) ?? []),
+  /** Takes up what is on disk, verified again. What fails is logged and left out. */
+  async load(): Promise<void> {
+    const { runtime, logger } = this.#options
+    const saved = this.#orderStore.manifest()
+    // As of when they were accepted: a coordinator's key may have ended since, and the orders end by `valid_until`.
+    const asOfMs = saved?.acceptedMs ?? runtime.wallMs()
+    await this.#loadPages(asOfMs)
+    if (saved === undefined) return
+    try {
+      const { body: manifest } = await open('manifest', saved.jws, this.#trust(asOfMs))
+      // The version stays the floor, even where the orders cannot be followed.
+      this.#accepted = { manifest, jws: saved.jws }
+      const missing = this.#missingPages(manifest)
+      if (missing.length > 0) throw new MailscoutError('DOCUMENT_MALFORMED', `${missing.length} of its pages are missing`)
+      this.#follow(this.#accepted)
+    } catch (error) {
+      if (!isMailscoutError(error)) throw error
+      logger.error({ code: error.code }, `the standing orders on disk cannot be followed: ${error.message}`)
+    }
+  }
+
+  /** Returns what to answer: `want_pages`, or `applied`. Throws a coded error, and the old orders stay. */
+  async acceptManifest(jws: string): Promise<ProbeFrame> {
+    const nowMs = this.#options.runtime.wallMs()
+    const { body: manifest } = await open('manifest', jws, this.#trust(nowMs))
+    checkSuccession(manifest, this.#arriving?.manifest ?? this.#accepted?.manifest, nowMs)
+    const missing = this.#missingPages(manifest)
+    if (missing.length === 0) return this.#swap({ manifest, jws })
+    this.#arriving = { manifest, jws, missing: new Set(missing) }
+    return { v: wireVersion, type: 'want_pages', hashes: missing }
+  }
+
+  /** Returns `applied` with the last missing page. Throws a coded error. */
+  async acceptPage(hash: string, jws: string): Promise<ProbeFrame | undefined> {
+    if (!this.#arriving?.missing.has(hash)) throw new MailscoutError('FRAME_UNEXPECTED', `Nobody asked for the page ${hash}`)
+    const assignments = await this.#readPage(hash, jws, this.#options.runtime.wallMs())
+    this.#orderStore.savePage(hash, jws)
+    this.#pages.set(hash, assignments)
+    this.#arriving?.missing.delete(hash)
+    return this.#arriving?.missing.size === 0 ? this.#swap(this.#arriving) : undefined
+  }
+
+  /** The session has ended: a half-arrived manifest is forgotten, its pages are kept. */
+  abandon(): void {
+    this.#arriving = undefined
+  }
+
+  stop(): void {
+    this.#cancelExpiry()
+  }
+
+  #trust(nowMs: number): OpenOptions {
+    const { keys, identity } = this.#options
+    return { trustedKey: keys.trustedAt(nowMs), issuer: identity.installation, audience: identity.probeId, nowMs }
+  }
+
+  async #readPage(hash: string, jws: string, nowMs: number): Promise<readonly Assignment[]> {
+    if (sha256(jws) !== hash) {
+      throw new MailscoutError('SIGNATURE_INVALID', `The page does not have the hash ${hash} that the signed manifest names`)
+    }
+    return (await open('page', jws, this.#trust(nowMs))).body.assignments
+  }
+
+  async #loadPages(asOfMs: number): Promise<void> {
+    for (const { hash, jws } of this.#orderStore.pages()) {
+      try {
+        this.#pages.set(hash, await this.#readPage(hash, jws, asOfMs))
+      } catch (error) {
+        if (!isMailscoutError(error)) throw error
+        this.#options.logger.error(
+          { code: error.code, hash },
+          `a page on disk is left out and will be asked for: ${error.message}`,
+        )
+        this.#orderStore.forgetPage(hash)
+      }
+    }
+  }
+
+  #missingPages(manifest: Manifest): string[] {
+    return [...new Set(manifest.page_hashes)].filter((hash) => !this.#pages.has(hash))
+  }
+
+  #swap(next: Signed): ProbeFrame {
+    const { runtime, logger } = this.#options
+    const { version, page_hashes: pageHashes, valid_until: validUntil } = next.manifest
+    this.#arriving = undefined
+    if (next.jws !== this.#accepted?.jws || this.#orders === nothing) {
+      this.#orderStore.swap({ jws: next.jws, acceptedMs: runtime.wallMs(), pageHashes })
+      const keep = new Set(pageHashes)
+      for (const hash of this.#pages.keys()) if (!keep.has(hash)) this.#pages.delete(hash)
+      this.#follow(next)
+      logger.info({ version, assignments: this.#orders.assignments.length, valid_until: validUntil }, 'standing orders taken up')
+    }
+    return { v: wireVersion, type: 'applied', manifest_version: version }
+  }
+
+  #follow(next: Signed): void {
+    this.#accepted = next
+    this.#orders = {
+      assignments: next.manifest.page_hashes.flatMap((hash) => this.#pages.get(hash) ?? []),
       references: next.manifest.references,
       validUntilMs: next.manifest.valid_until,
     }
-    watchExpiry()
-    tell()
+    this.#watchExpiry()
+    this.#tell()
   }
 
-  const swap = (next: Accepted): ProbeFrame => {
-    arriving = undefined
-    if (next.jws !== accepted?.jws || orders === nothing) {
-      orderStore.swap({ jws: next.jws, acceptedMs: runtime.wallMs(), pageHashes: next.manifest.page_hashes })
-      const keep = new Set(next.manifest.page_hashes)
-      for (const hash of pages.keys()) if (!keep.has(hash)) pages.delete(hash)
-      takeUp(next)
-      logger.info(
-        { version: next.manifest.version, assignments: orders.assignments.length, valid_until: next.manifest.valid_until },
-        'standing orders taken up',
-      )
+  #watchExpiry(): void {
+    const { runtime } = this.#options
+    this.#cancelExpiry()
+    this.#cancelExpiry = runtime.setTimer(this.#orders.validUntilMs - runtime.wallMs(), () => this.#expire())
+  }
+
+  #expire(): void {
+    const { runtime, logger } = this.#options
+    // A timer holds 24 days at most, and the wall clock may have been set back.
+    if (this.#orders.validUntilMs > runtime.wallMs()) {
+      this.#watchExpiry()
+      return
     }
-    return { v: wireVersion, type: 'applied', manifest_version: next.manifest.version }
+    logger.error(
+      { code: 'DOCUMENT_EXPIRED', version: this.version() },
+      'the standing orders have expired: no tests until a coordinator can be reached and renews them',
+    )
+    this.#tell()
   }
 
-  const loadPages = async (acceptedMs: number): Promise<void> => {
-    for (const { hash, jws } of orderStore.pages()) {
-      try {
-        pages.set(hash, await readPage(hash, jws, acceptedMs))
-      } catch (error) {
-        if (!isMailscoutError(error)) throw error
-        logger.error({ code: error.code, hash }, `a page of the standing orders on disk is left out: ${error.message}`)
-        orderStore.forgetPage(hash)
-      }
-    }
-  }
-
-  return {
-    current: () => (orders.validUntilMs > runtime.wallMs() ? orders : { ...nothing, validUntilMs: orders.validUntilMs }),
-    onChange(callback) {
-      listeners.add(callback)
-      return () => listeners.delete(callback)
-    },
-    async load() {
-      const saved = orderStore.manifest()
-      // As of when they were accepted: a coordinator's key may have ended since, and the orders end by `valid_until`.
-      await loadPages(saved?.acceptedMs ?? runtime.wallMs())
-      if (saved === undefined) return
-      try {
-        const { body: manifest } = await open('manifest', saved.jws, openAt(saved.acceptedMs))
-        const missing = missingPages(manifest)
-        // The version stays the floor, although the orders cannot be followed.
-        accepted = { manifest, jws: saved.jws }
-        if (missing.length > 0) throw new MailscoutError('DOCUMENT_MALFORMED', `${missing.length} of its pages are missing`)
-        takeUp(accepted)
-      } catch (error) {
-        if (!isMailscoutError(error)) throw error
-        logger.error({ code: error.code }, `the standing orders on disk cannot be followed: ${errorMessage(error)}`)
-      }
-    },
-    async acceptManifest(jws) {
-      const nowMs = runtime.wallMs()
-      const { body: manifest } = await open('manifest', jws, openAt(nowMs))
-      checkSuccession(manifest, arriving?.manifest ?? accepted?.manifest, nowMs)
-      const missing = missingPages(manifest)
-      if (missing.length === 0) return swap({ manifest, jws })
-      arriving = { manifest, jws, missing: new Set(missing) }
-      return { v: wireVersion, type: 'want_pages', hashes: missing }
-    },
-    async acceptPage(hash, jws) {
-      if (!arriving?.missing.has(hash)) throw new MailscoutError('FRAME_UNEXPECTED', `Nobody asked for the page ${hash}`)
-      const assignments = await readPage(hash, jws, runtime.wallMs())
-      orderStore.savePage(hash, jws)
-      pages.set(hash, assignments)
-      arriving?.missing.delete(hash)
-      return arriving?.missing.size === 0 ? swap(arriving) : undefined
-    },
-    abandon() {
-      arriving = undefined
-    },
-    version: () => (orders === nothing ? 0 : (accepted?.manifest.version ?? 0)),
-    stop: () => cancelExpiry(),
+  #tell(): void {
+    for (const listener of this.#listeners) listener()
   }
 }
 
-/** The same version again is a renewal, and must not hold shorter than before: who replays an old one would cut our orders short. */
+/** The same version again is a renewal, and must not end sooner than ours: a replayed one would cut our orders short. */
 function checkSuccession(manifest: Manifest, newest: Manifest | undefined, nowMs: number): void {
-  if (manifest.valid_until <= nowMs)
-    throw new MailscoutError('DOCUMENT_EXPIRED', 'The manifest has ended already: check the clocks')
+  if (manifest.valid_until <= nowMs) {
+    throw new MailscoutError('DOCUMENT_EXPIRED', 'The manifest has ended already: check the clocks of probe and coordinator')
+  }
   if (newest === undefined || manifest.version > newest.version) return
   if (manifest.version === newest.version && manifest.valid_until >= newest.valid_until) return
   throw new MailscoutError(
     'DOCUMENT_OUTDATED',
-    `Manifest ${manifest.version} is older than ${newest.version}, which this probe has. If the coordinator was restored from a backup, its versions must go on above that`,
+    `Manifest ${manifest.version} is older than manifest ${newest.version}, which this probe has; if the coordinator was restored from a backup, its versions must go on above that`,
   )
 }
