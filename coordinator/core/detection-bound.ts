@@ -2,7 +2,7 @@
  * The promise: from the start of an outage until the SMS is accepted by the gateway it takes at most D = g + T + x + budget
  * (DESIGN 1). It holds while at least `quorum` planned vantages are healthy and connected.
  */
-import type { Mode } from './judgement.ts'
+import type { Mode } from './evidence.ts'
 
 export type Timing = {
   period_s: number

@@ -28,7 +28,22 @@ export const initialMonitorState = (nowMs: number): MonitorState => ({
 export const isQuiet = (state: MonitorState): boolean =>
   state.decision === 'up' && state.suspicion === null && state.incident === null && state.hedge === null
 
+/** A judgement may lead straight to the next one (down → the incident's first round); more turns than this cannot be. */
+const turnsMax = 5
+
+/** Judges until nothing changes any more at this moment; the effects of all turns are in order. */
 export function judge(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Judgement {
+  let judgement = judgeOnce(state, rules, evidence, nowMs)
+  const effects = [...judgement.effects]
+  for (let turns = 1; judgement.wake_ms !== null && judgement.wake_ms <= nowMs && turns < turnsMax; turns++) {
+    const next = judgeOnce(judgement.state, rules, evidence, nowMs)
+    effects.push(...next.effects)
+    judgement = next.votes.length > 0 ? next : { ...next, votes: judgement.votes }
+  }
+  return { ...judgement, effects }
+}
+
+function judgeOnce(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Judgement {
   if (!state.watched) return judgePending(state, evidence, nowMs)
   if (state.incident?.kind === 'down') return judgeIncident(state, state.incident, rules, evidence, nowMs)
   const suspicion = state.suspicion ?? openSuspicion(state, rules, evidence, nowMs)

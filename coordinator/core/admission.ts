@@ -1,0 +1,58 @@
+/** Whether a probe may report a result: only who held that generation at that slot, or was given that job (DESIGN 3.2). */
+import type { ErrorCode } from '../../common/errors.ts'
+import { resultAgeMsMax } from '../../common/limits.ts'
+import { slotStartMs } from '../../common/timetable.ts'
+import type { TestResult } from '../../common/wire/test.ts'
+
+export type Holding = {
+  customer_id: string
+  monitor_id: string
+  generation: number
+  epoch_ms: number
+  period_s: number
+  phase_ms: number
+  first_slot: number
+  last_slot: number | null
+}
+
+export type GivenJob = { id: string; customer_id: string; monitor_id: string }
+
+export type Admission = { customer_id: string } | { code: ErrorCode; detail: string }
+
+/** A probe's clock may run ahead by so much before its times are refused. */
+const futureMsMax = 10 * 60_000
+
+export function admit(
+  result: TestResult,
+  holdings: readonly Holding[],
+  jobs: ReadonlyMap<string, GivenJob>,
+  nowMs: number,
+): Admission {
+  if (result.started_at < nowMs - resultAgeMsMax) {
+    return { code: 'RESULT_TOO_OLD', detail: 'The test is more than seven days old; what it says no longer helps' }
+  }
+  if (result.started_at > nowMs + futureMsMax || result.finished_at < result.started_at) {
+    return {
+      code: 'RESULT_MALFORMED',
+      detail: 'The times of the result contradict each other or lie in the future: check the clock of the probe',
+    }
+  }
+  if (result.cause === 'job') return admitJob(result, jobs)
+  const held = holdings.filter((holding) => holding.monitor_id === result.monitor_id && holding.generation === result.generation)
+  const holding = held.find((candidate) => covers(candidate, result))
+  if (holding !== undefined) return { customer_id: holding.customer_id }
+  return { code: 'RESULT_FOREIGN', detail: 'This probe did not hold that generation of the monitor at that slot' }
+}
+
+function admitJob(result: TestResult, jobs: ReadonlyMap<string, GivenJob>): Admission {
+  const job = result.job_id === null ? undefined : jobs.get(result.job_id)
+  if (job !== undefined && job.monitor_id === result.monitor_id) return { customer_id: job.customer_id }
+  return { code: 'RESULT_FOREIGN', detail: 'This probe was given no such job for that monitor' }
+}
+
+/** A slot is checked exactly; re-tests and tests in an open incident have none and may follow the last slot. */
+function covers(holding: Holding, result: TestResult): boolean {
+  if (result.cause !== 'slot') return result.started_at >= slotStartMs(holding, holding.first_slot)
+  if (result.slot === null || result.slot_at !== slotStartMs(holding, result.slot)) return false
+  return result.slot >= holding.first_slot && (holding.last_slot === null || result.slot <= holding.last_slot)
+}

@@ -1,0 +1,181 @@
+/** The steps of an incident's escalation, written as pages into the outbox in the transaction that takes the step. */
+import { uuidv7 } from '../../common/runtime.ts'
+import { firstStep, type StepCursor, stepAfter } from '../core/escalation.ts'
+import type { VoteView } from '../core/evidence.ts'
+import { downText, type PageFacts, resolvedText, unconfirmedResolvedText, unconfirmedText } from '../core/sms-text.ts'
+import type { Sql } from '../store/connection.ts'
+import {
+  claimDueStep,
+  type IncidentEventType,
+  type IncidentRow,
+  insertIncidentEvent,
+  readMonitorPolicy,
+  readRecipients,
+  setNextStep,
+} from '../store/incident-log.ts'
+import { insertPage, type PageKind, readInformed } from '../store/outbox.ts'
+import { announce } from './announce.ts'
+import type { FlowContext } from './context.ts'
+
+/** Takes the step that has been due the longest; false where none is due. */
+export async function escalateNext(context: FlowContext): Promise<boolean> {
+  return await context.database.system.begin(async (sql) => {
+    const incident = await claimDueStep(sql)
+    if (incident === null || incident.next_step === null || incident.next_round === null) return false
+    const [clock] = await sql<{ now: number }[]>`select clock_timestamp() as now`
+    const cursor = { step: incident.next_step, round: incident.next_round, due_ms: incident.next_step_at ?? 0 }
+    await takeStep(context, sql, incident, cursor, clock?.now ?? cursor.due_ms)
+    return true
+  })
+}
+
+/** The first step, taken in the transaction that opens the incident where it is due at once. */
+export async function startEscalation(context: FlowContext, sql: Sql, incident: IncidentRow, nowMs: number): Promise<void> {
+  const policy = await readMonitorPolicy(sql, incident.customer_id, incident.monitor_id)
+  const first = policy === null ? null : firstStep(policy, nowMs)
+  if (first === null) {
+    await logIncidentEvent(context, sql, incident, nowMs, 'no_policy', {})
+    context.logger.error(
+      { incident: incident.id },
+      'an incident has opened and the monitor has no escalation policy: nobody is paged',
+    )
+    return
+  }
+  if (first.due_ms <= nowMs) await takeStep(context, sql, incident, first, nowMs)
+  else await setNextStep(sql, incident.customer_id, incident.id, first)
+}
+
+async function takeStep(context: FlowContext, sql: Sql, incident: IncidentRow, cursor: StepCursor, nowMs: number): Promise<void> {
+  const policy = await readMonitorPolicy(sql, incident.customer_id, incident.monitor_id)
+  const step = policy?.steps[cursor.step]
+  const recipients = step === undefined ? [] : await readRecipients(sql, incident.customer_id, step.contact_ids)
+  for (const { contact_method_id, address } of recipients) {
+    await writePage(context, sql, incident, nowMs, {
+      kind: 'down',
+      text: downText(factsOf(incident, incident.vantages)),
+      ...cursor,
+      recipient: contact_method_id,
+      contact_method_id,
+      address,
+    })
+  }
+  const { step: number, round } = cursor
+  if (recipients.length === 0) await logIncidentEvent(context, sql, incident, nowMs, 'nobody_to_page', { step: number, round })
+  else
+    await logIncidentEvent(context, sql, incident, nowMs, 'paged', {
+      step: number,
+      round,
+      to: recipients.map((recipient) => recipient.contact_name),
+    })
+  const next = policy === null ? null : stepAfter(policy, cursor, nowMs)
+  await setNextStep(sql, incident.customer_id, incident.id, next)
+  if (next === null) await logIncidentEvent(context, sql, incident, nowMs, 'policy_exhausted', {})
+  await announce(sql, 'pages')
+}
+
+/** Nobody can say whether the customer's mail works: that is the operator's affair. */
+export async function pageOperator(context: FlowContext, sql: Sql, incident: IncidentRow, nowMs: number): Promise<void> {
+  if (context.operatorPhone === null) {
+    await logIncidentEvent(context, sql, incident, nowMs, 'nobody_to_page', { recipient: 'operator' })
+    context.logger.error(
+      { incident: incident.id, code: incident.code },
+      'too few healthy vantages to decide, and no MAILSCOUT_OPERATOR_PHONE to page',
+    )
+    return
+  }
+  const text = unconfirmedText(factsOf(incident, incident.vantages))
+  await writePage(context, sql, incident, nowMs, {
+    kind: 'unconfirmed',
+    text,
+    step: 0,
+    round: 0,
+    recipient: 'operator',
+    contact_method_id: null,
+    address: context.operatorPhone,
+  })
+  await logIncidentEvent(context, sql, incident, nowMs, 'paged', { to: ['operator'] })
+  await announce(sql, 'pages')
+}
+
+/** The all-clear, to those and only those who were told of the trouble. */
+export async function pageRecovery(
+  context: FlowContext,
+  sql: Sql,
+  incident: IncidentRow,
+  votes: VoteView[],
+  nowMs: number,
+): Promise<void> {
+  const facts = { ...factsOf(incident, votes), resolved_ms: nowMs }
+  const allClears: [PageKind, PageKind, string][] = [
+    ['down', 'resolved', resolvedText(facts)],
+    ['unconfirmed', 'unconfirmed_resolved', unconfirmedResolvedText(facts)],
+  ]
+  for (const [told, kind, text] of allClears) {
+    for (const informed of await readInformed(sql, incident.customer_id, incident.id, told)) {
+      await writePage(context, sql, incident, nowMs, { kind, text, step: 0, round: 0, ...informed })
+    }
+  }
+  await announce(sql, 'pages')
+}
+
+type Draft = {
+  kind: PageKind
+  text: string
+  step: number
+  round: number
+  recipient: string
+  contact_method_id: string | null
+  address: string
+}
+
+async function writePage(context: FlowContext, sql: Sql, incident: IncidentRow, nowMs: number, draft: Draft): Promise<void> {
+  const { customer_id, id: incident_id } = incident
+  const { kind, text, step, round, recipient, contact_method_id, address } = draft
+  const id = uuidv7(context.runtime)
+  await insertPage(sql, {
+    id,
+    customer_id,
+    incident_id,
+    kind,
+    step,
+    round,
+    recipient,
+    contact_method_id,
+    address,
+    text,
+    due_at: nowMs,
+  })
+  await announce(sql, 'live', { kind: 'page', customer_id, id })
+}
+
+function factsOf(incident: IncidentRow, votes: VoteView[]): PageFacts {
+  const regionsWith = (vote: VoteView['vote']) => [
+    ...new Set(votes.filter((view) => view.vote === vote).map((view) => view.region)),
+  ]
+  return {
+    monitor_name: incident.monitor_name,
+    code: incident.code,
+    cause: incident.cause.text,
+    since_ms: incident.since_at,
+    failing_regions: regionsWith('fail'),
+    passing_regions: regionsWith('pass'),
+  }
+}
+
+export async function logIncidentEvent(
+  { runtime }: Pick<FlowContext, 'runtime'>,
+  sql: Sql,
+  incident: { customer_id: string; id: string },
+  atMs: number,
+  type: IncidentEventType,
+  detail: Record<string, unknown>,
+): Promise<void> {
+  await insertIncidentEvent(sql, {
+    id: uuidv7(runtime),
+    customer_id: incident.customer_id,
+    incident_id: incident.id,
+    at_ms: atMs,
+    type,
+    detail,
+  })
+}

@@ -1,0 +1,84 @@
+/**
+ * Judging one monitor, in one transaction:
+ *
+ *   claim and lock ─► read all votes ─► core decides ─► incident, jobs and pages ─► commit
+ */
+import { jobStartMsMax } from '../../common/limits.ts'
+import { uuidv7 } from '../../common/runtime.ts'
+import type { Judgement } from '../core/evidence.ts'
+import { isQuiet, judge } from '../core/judgement.ts'
+import type { Sql } from '../store/connection.ts'
+import { type ClaimedMonitor, claimDueMonitor, insertJob, loadEvidence, saveJudgement } from '../store/judging.ts'
+import { announce } from './announce.ts'
+import type { FlowContext } from './context.ts'
+import { confirmOpenIncident, openIncident, resolveOpenIncident } from './incident.ts'
+
+/** Judges the monitor that has been due the longest; false where none is due. */
+export async function judgeNext(context: FlowContext): Promise<boolean> {
+  return await context.database.system.begin(async (sql) => {
+    const monitor = await claimDueMonitor(sql)
+    if (monitor === null) return false
+    await judgeMonitor(context, sql, monitor)
+    return true
+  })
+}
+
+export async function judgeMonitor(context: FlowContext, sql: Sql, monitor: ClaimedMonitor): Promise<Judgement> {
+  const evidence = await loadEvidence(sql, monitor)
+  const judgement = judge(monitor.state, monitor.rules, evidence, monitor.now_ms)
+  const incidentId = await carryOut(context, sql, monitor, judgement)
+  await saveJudgement(sql, monitor, {
+    state: judgement.state,
+    incidentId,
+    quiet: isQuiet(judgement.state),
+    awaitingProof: judgement.votes.filter((vote) => vote.reason === 'awaiting_proof').map((vote) => vote.probe_id),
+    judgeAtMs: judgement.wake_ms,
+  })
+  if (judgement.state.decision !== monitor.state.decision) {
+    context.logger.info(
+      {
+        monitor: monitor.monitor_id,
+        from: monitor.state.decision,
+        to: judgement.state.decision,
+        reason: judgement.state.reason,
+        votes: judgement.votes,
+      },
+      'decision',
+    )
+    await announce(sql, 'live', { kind: 'monitor', customer_id: monitor.customer_id, id: monitor.monitor_id })
+  }
+  return judgement
+}
+
+/** Carries the effects out in order; returns the incident that is open then. */
+async function carryOut(context: FlowContext, sql: Sql, monitor: ClaimedMonitor, judgement: Judgement): Promise<string | null> {
+  let incidentId = monitor.incident_id
+  for (const effect of judgement.effects) {
+    switch (effect.kind) {
+      case 'ask': {
+        const id = uuidv7(context.runtime)
+        const { customer_id, monitor_id } = monitor
+        await insertJob(sql, {
+          id,
+          customer_id,
+          monitor_id,
+          probe_id: effect.probe_id,
+          cause: effect.cause,
+          expires_in_ms: jobStartMsMax,
+        })
+        await announce(sql, 'probe', { probe_id: effect.probe_id })
+        break
+      }
+      case 'open_incident':
+        incidentId = await openIncident(context, sql, monitor, effect)
+        break
+      case 'confirm_incident':
+        if (incidentId !== null) await confirmOpenIncident(context, sql, monitor, incidentId, effect)
+        break
+      case 'resolve_incident':
+        if (incidentId !== null) await resolveOpenIncident(context, sql, monitor, incidentId, effect.votes)
+        incidentId = null
+    }
+  }
+  return incidentId
+}

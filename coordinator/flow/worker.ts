@@ -1,0 +1,75 @@
+/**
+ * A loop over due work. The work is rows in the database; a notification or the next due time only shortens the wait for the poll,
+ * so that a lost notification costs a second and nothing else.
+ */
+import { errorMessage } from '../../common/errors.ts'
+import type { Logger } from '../../common/log.ts'
+import type { Runtime } from '../../common/runtime.ts'
+
+export type Worker = {
+  /** Look now. */
+  wake(): void
+  /** Finishes what runs and takes nothing more. */
+  stop(): Promise<void>
+}
+
+export type WorkerOptions = {
+  name: string
+  runtime: Runtime
+  logger: Logger
+  /** Does one piece of due work; false where there was none. */
+  runOne: () => Promise<boolean>
+  /** When the next piece is due (UTC ms), or null. */
+  nextDueMs: () => Promise<number | null>
+  /** How many pieces may run side by side. */
+  concurrency: number
+}
+
+const pollMs = 1_000
+const pauseAfterErrorMs = 500
+
+export function startWorker({ name, runtime, logger, runOne, nextDueMs, concurrency }: WorkerOptions): Worker {
+  let stopping = false
+  let woken = false
+  let wakeUp: () => void = () => {}
+
+  const lane = async () => {
+    while (!stopping && (await runOne())) {}
+  }
+  const pause = async (delayMs: number) => {
+    if (woken || stopping) return
+    await new Promise<void>((resolve) => {
+      const cancel = runtime.setTimer(delayMs, resolve)
+      wakeUp = () => {
+        cancel()
+        resolve()
+      }
+    })
+  }
+  const loop = async () => {
+    while (!stopping) {
+      woken = false
+      try {
+        await Promise.all(Array.from({ length: concurrency }, lane))
+        const due = await nextDueMs()
+        await pause(due === null ? pollMs : Math.min(pollMs, Math.max(5, due - runtime.wallMs())))
+      } catch (error) {
+        if (stopping) return
+        logger.error({ worker: name, err: error }, `${name}: ${errorMessage(error)}; trying again`)
+        await pause(pauseAfterErrorMs)
+      }
+    }
+  }
+  const finished = loop()
+  return {
+    wake() {
+      woken = true
+      wakeUp()
+    },
+    async stop() {
+      stopping = true
+      wakeUp()
+      await finished
+    },
+  }
+}

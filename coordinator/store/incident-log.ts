@@ -1,0 +1,141 @@
+/** Opening, changing and ending incidents, with the event that tells of it. Reading for people is in incidents.ts. */
+import type { Cause } from '../core/cause.ts'
+import type { EscalationPolicy, StepCursor } from '../core/escalation.ts'
+import type { VoteView } from '../core/evidence.ts'
+import type { Sql } from './connection.ts'
+
+/** The closed list of what an incident's log can say. The absence of a page is logged too. */
+export type IncidentEventType =
+  | 'opened'
+  | 'confirmed'
+  | 'paged'
+  | 'nobody_to_page'
+  | 'no_policy'
+  | 'policy_exhausted'
+  | 'page_accepted'
+  | 'page_failed'
+  | 'page_cancelled'
+  | 'acknowledged'
+  | 'resolved'
+  | 'resolved_by_hand'
+  | 'monitor_deleted'
+
+export type IncidentRow = {
+  customer_id: string
+  id: string
+  monitor_id: string
+  monitor_name: string
+  code: string
+  kind: 'down' | 'unconfirmed'
+  since_at: number
+  opened_at: number
+  acknowledged_at: number | null
+  resolved_at: number | null
+  cause: Cause
+  vantages: VoteView[]
+  next_step: number | null
+  next_round: number | null
+  next_step_at: number | null
+}
+
+export async function insertIncident(
+  sql: Sql,
+  incident: {
+    id: string
+    customer_id: string
+    monitor_id: string
+    code: string
+    kind: 'down' | 'unconfirmed'
+    since_at: number
+    last_good_at: number | null
+    opened_at: number
+    cause: Cause
+    vantages: VoteView[]
+  },
+): Promise<void> {
+  await sql`
+    insert into incidents (customer_id, id, monitor_id, code, kind, since_at, last_good_at, opened_at, cause, vantages)
+    values (${incident.customer_id}, ${incident.id}, ${incident.monitor_id}, ${incident.code}, ${incident.kind}, ${incident.since_at},
+      ${incident.last_good_at}, ${incident.opened_at}, ${sql.json(incident.cause)}, ${sql.json(incident.vantages)})`
+}
+
+/** Codes in use by open incidents, so that a new one is unmistakable on the phone. */
+export async function codeIsFree(sql: Sql, code: string): Promise<boolean> {
+  const rows = await sql`select 1 from incidents where code = ${code} and resolved_at is null`
+  return rows.length === 0
+}
+
+export async function confirmIncident(
+  sql: Sql,
+  incident: { customer_id: string; id: string; since_at: number; cause: Cause; vantages: VoteView[] },
+): Promise<void> {
+  await sql`
+    update incidents set kind = 'down', since_at = ${incident.since_at}, cause = ${sql.json(incident.cause)}, vantages = ${sql.json(incident.vantages)}
+    where customer_id = ${incident.customer_id} and id = ${incident.id}`
+}
+
+/** Ends the incident and its escalation; false where it had ended before. */
+export async function closeIncident(sql: Sql, customerId: string, incidentId: string, atMs: number): Promise<boolean> {
+  const { count } = await sql`
+    update incidents set resolved_at = ${atMs}, next_step = null, next_round = null, next_step_at = null
+    where customer_id = ${customerId} and id = ${incidentId} and resolved_at is null`
+  return count > 0
+}
+
+export async function setNextStep(sql: Sql, customerId: string, incidentId: string, next: StepCursor | null): Promise<void> {
+  await sql`
+    update incidents set next_step = ${next?.step ?? null}, next_round = ${next?.round ?? null}, next_step_at = ${next?.due_ms ?? null}
+    where customer_id = ${customerId} and id = ${incidentId}`
+}
+
+export async function readIncident(sql: Sql, customerId: string, incidentId: string): Promise<IncidentRow | null> {
+  const [row] = await sql<IncidentRow[]>`
+    select i.*, m.name as monitor_name from incidents i join monitors m on m.customer_id = i.customer_id and m.id = i.monitor_id
+    where i.customer_id = ${customerId} and i.id = ${incidentId}`
+  return row ?? null
+}
+
+/** Locks the incident whose next step has been due the longest. */
+export async function claimDueStep(sql: Sql): Promise<IncidentRow | null> {
+  const [row] = await sql<IncidentRow[]>`
+    select i.*, m.name as monitor_name from incidents i join monitors m on m.customer_id = i.customer_id and m.id = i.monitor_id
+    where i.next_step_at <= now() and i.resolved_at is null order by i.next_step_at limit 1 for update of i skip locked`
+  return row ?? null
+}
+
+export async function nextStepDue(sql: Sql): Promise<number | null> {
+  const [row] = await sql<{ due: number | null }[]>`select min(next_step_at) as due from incidents where next_step_at is not null`
+  return row?.due ?? null
+}
+
+export async function readMonitorPolicy(sql: Sql, customerId: string, monitorId: string): Promise<EscalationPolicy | null> {
+  const [row] = await sql<EscalationPolicy[]>`
+    select p.steps, p.repeat from monitors m join escalation_policies p on p.customer_id = m.customer_id and p.id = m.escalation_policy_id
+    where m.customer_id = ${customerId} and m.id = ${monitorId}`
+  return row ?? null
+}
+
+export type Recipient = { contact_method_id: string; address: string; contact_name: string }
+
+export function readRecipients(sql: Sql, customerId: string, contactIds: string[]): Promise<Recipient[]> {
+  return sql<Recipient[]>`
+    select m.id as contact_method_id, m.address, c.name as contact_name
+    from contact_methods m join contacts c on c.customer_id = m.customer_id and c.id = m.contact_id
+    where m.customer_id = ${customerId} and m.contact_id = any(${contactIds}::uuid[]) order by m.id`
+}
+
+export async function insertIncidentEvent(
+  sql: Sql,
+  event: {
+    id: string
+    customer_id: string
+    incident_id: string
+    at_ms: number
+    type: IncidentEventType
+    detail: Record<string, unknown>
+  },
+): Promise<void> {
+  await sql`
+    insert into incident_events (customer_id, incident_id, id, at, type, detail)
+    values (${event.customer_id}, ${event.incident_id}, ${event.id}, ${event.at_ms}, ${event.type}, ${sql.json(event.detail as never)})`
+}

@@ -1,0 +1,132 @@
+/** Writing what probes report: in bulk, each record once, and marking the monitors that need judging in the same transaction. */
+import type { ControlTrip, LateReturn, Overdue, TestResult } from '../../common/wire/test.ts'
+import type { GivenJob, Holding } from '../core/admission.ts'
+import type { Sql } from './connection.ts'
+
+export type AdmittedResult = TestResult & { customer_id: string }
+
+/** Every assignment that the probe holds or held of these monitors. */
+export function findHoldings(sql: Sql, probeId: string, monitorIds: string[]): Promise<Holding[]> {
+  return sql<Holding[]>`
+    select customer_id, monitor_id, generation, epoch_ms, (plan->>'period_s')::int as period_s, phase_ms, first_slot, last_slot
+    from assignments where probe_id = ${probeId} and monitor_id = any(${monitorIds}::uuid[])`
+}
+
+export async function findGivenJobs(sql: Sql, probeId: string, jobIds: string[]): Promise<Map<string, GivenJob>> {
+  if (jobIds.length === 0) return new Map()
+  const rows = await sql<GivenJob[]>`
+    select id, customer_id, monitor_id from jobs where id = any(${jobIds}::uuid[]) and probe_id = ${probeId}`
+  return new Map(rows.map((job) => [job.id, job]))
+}
+
+/** Which monitors belong to whom, of those that this probe has ever tested. */
+export async function findMonitorOwners(sql: Sql, probeId: string, monitorIds: string[]): Promise<Map<string, string>> {
+  if (monitorIds.length === 0) return new Map()
+  const rows = await sql<{ monitor_id: string; customer_id: string }[]>`
+    select distinct monitor_id, customer_id from (
+      select monitor_id, customer_id from assignments where probe_id = ${probeId} and monitor_id = any(${monitorIds}::uuid[])
+      union all select monitor_id, customer_id from jobs where probe_id = ${probeId} and monitor_id = any(${monitorIds}::uuid[])
+    ) as told`
+  return new Map(rows.map((row) => [row.monitor_id, row.customer_id]))
+}
+
+/** Inserts the results that are new; returns the monitors that have one. */
+export async function insertResults(
+  sql: Sql,
+  probe: { id: string; region: string },
+  results: AdmittedResult[],
+): Promise<string[]> {
+  if (results.length === 0) return []
+  const column = <K extends keyof AdmittedResult>(name: K) => results.map((result) => result[name])
+  const rows = await sql<{ monitor_id: string }[]>`
+    insert into results (customer_id, id, monitor_id, probe_id, region, generation, cause, job_id, attempt, first_test_id, slot_at, started_at,
+      sent_at, returned_at, finished_at, outcome, rtt_ms, stages, stamp_at, clock_offset_ms, detail)
+    select customer_id, id, monitor_id, ${probe.id}, ${probe.region}, generation, cause, job_id, attempt, first_test_id, slot_at, started_at,
+      sent_at, returned_at, finished_at, outcome, rtt_ms, stages::jsonb, stamp_at, clock_offset_ms, detail::jsonb
+    from unnest(
+      ${column('customer_id')}::uuid[], ${column('id')}::uuid[], ${column('monitor_id')}::uuid[], ${column('generation')}::int[],
+      ${column('cause')}::text[], ${column('job_id')}::uuid[], ${column('attempt')}::int[], ${column('first_test_id')}::uuid[],
+      ${column('slot_at')}::timestamptz[], ${column('started_at')}::timestamptz[], ${column('sent_at')}::timestamptz[],
+      ${column('returned_at')}::timestamptz[], ${column('finished_at')}::timestamptz[], ${column('outcome')}::text[],
+      ${column('rtt_ms')}::float8[], ${results.map((result) => JSON.stringify(result.stages))}::text[],
+      ${column('stamp_at')}::timestamptz[], ${column('clock_offset_ms')}::float8[],
+      ${results.map((result) => JSON.stringify(result.detail))}::text[]
+    ) as told (customer_id, id, monitor_id, generation, cause, job_id, attempt, first_test_id, slot_at, started_at, sent_at, returned_at,
+      finished_at, outcome, rtt_ms, stages, stamp_at, clock_offset_ms, detail)
+    on conflict do nothing
+    returning monitor_id`
+  return rows.map((row) => row.monitor_id)
+}
+
+export async function insertLateReturns(
+  sql: Sql,
+  probeId: string,
+  lates: (LateReturn & { customer_id: string })[],
+): Promise<void> {
+  for (const late of lates) {
+    await sql`
+      insert into late_returns (customer_id, test_id, monitor_id, probe_id, returned_at, rtt_ms, stamp_at)
+      values (${late.customer_id}, ${late.test_id}, ${late.monitor_id}, ${probeId}, ${late.returned_at}, ${late.rtt_ms}, ${late.stamp_at})
+      on conflict do nothing`
+  }
+}
+
+export async function insertOverdues(sql: Sql, probeId: string, overdues: (Overdue & { customer_id: string })[]): Promise<void> {
+  for (const overdue of overdues) {
+    await sql`
+      insert into overdues (customer_id, test_id, monitor_id, probe_id, started_at, at)
+      values (${overdue.customer_id}, ${overdue.test_id}, ${overdue.monitor_id}, ${probeId}, ${overdue.started_at}, ${overdue.at})
+      on conflict do nothing`
+  }
+}
+
+export async function insertControlTrips(sql: Sql, probeId: string, trips: ControlTrip[]): Promise<void> {
+  for (const trip of trips) {
+    await sql`
+      insert into control_trips (probe_id, id, reference, started_at, returned_at, outcome, rtt_ms)
+      values (${probeId}, ${trip.id}, ${trip.reference}, ${trip.started_at}, ${trip.returned_at}, ${trip.outcome}, ${trip.rtt_ms})
+      on conflict do nothing`
+  }
+}
+
+export type Proof = { domain: string; started_at: number; returned_at: number; control: boolean }
+
+/** Keeps the newest verified return per mail domain. */
+export async function recordProofs(sql: Sql, probeId: string, proofs: Proof[]): Promise<void> {
+  for (const proof of proofs) {
+    await sql`
+      insert into probe_proofs (probe_id, domain, started_at, returned_at, control)
+      values (${probeId}, ${proof.domain}, ${proof.started_at}, ${proof.returned_at}, ${proof.control})
+      on conflict (probe_id, domain) do update
+      set started_at = excluded.started_at, returned_at = excluded.returned_at, control = excluded.control
+      where probe_proofs.started_at < excluded.started_at`
+  }
+}
+
+/** The mail domains of monitors' targets. */
+export async function targetDomains(sql: Sql, monitorIds: string[]): Promise<Map<string, string>> {
+  const rows = await sql<{ id: string; domain: string }[]>`
+    select id, lower(split_part(target->>'address', '@', 2)) as domain from monitors where id = any(${monitorIds}::uuid[])`
+  return new Map(rows.map((row) => [row.id, row.domain]))
+}
+
+/**
+ * Marks for judging: a monitor that is not quiet by anything that is new, a quiet one only by news that is not plain good. Returns
+ * how many were marked.
+ */
+export async function markForJudging(sql: Sql, news: { monitorIds: string[]; troubledIds: string[] }): Promise<number> {
+  const { count } = await sql`
+    update monitor_states set judge_at = least(judge_at, now())
+    where monitor_id = any(${news.monitorIds}::uuid[])
+      and (judge_at is null or judge_at > now())
+      and (not quiet or monitor_id = any(${news.troubledIds}::uuid[]))`
+  return count
+}
+
+/** The probe has proved its health: what waited for that can be judged. */
+export async function markAwaitingProof(sql: Sql, probeId: string): Promise<number> {
+  const { count } = await sql`
+    update monitor_states set judge_at = least(judge_at, now())
+    where awaiting_proof @> array[${probeId}]::uuid[] and awaiting_proof <> '{}'`
+  return count
+}

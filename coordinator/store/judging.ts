@@ -1,0 +1,195 @@
+/** What a judgement reads and writes. The monitor's state row is locked from the first read to the commit. */
+import type { Outcome, ResultDetail } from '../../common/wire/test.ts'
+import type { Evidence, MonitorRules, MonitorState, VantageEvidence } from '../core/evidence.ts'
+import type { FailureDomain } from '../core/failure-domain.ts'
+import type { TestFact } from '../core/verdict.ts'
+import type { Sql } from './connection.ts'
+
+export type ClaimedMonitor = {
+  customer_id: string
+  monitor_id: string
+  name: string
+  target_domain: string
+  state: MonitorState
+  incident_id: string | null
+  rules: MonitorRules
+  /** The database's clock after the lock was taken. */
+  now_ms: number
+}
+
+/** Locks the monitor that has been due the longest, skipping those that another worker holds. */
+export async function claimDueMonitor(sql: Sql): Promise<ClaimedMonitor | null> {
+  const [claimed] = await sql<{ customer_id: string; monitor_id: string }[]>`
+    select customer_id, monitor_id from monitor_states where judge_at <= now() order by judge_at limit 1 for update skip locked`
+  return claimed === undefined ? null : await readMonitor(sql, claimed.customer_id, claimed.monitor_id)
+}
+
+/** Locks one monitor's state, waiting for whoever judges it now. */
+export async function lockMonitor(sql: Sql, customerId: string, monitorId: string): Promise<ClaimedMonitor | null> {
+  await sql`select 1 from monitor_states where customer_id = ${customerId} and monitor_id = ${monitorId} for update`
+  return await readMonitor(sql, customerId, monitorId)
+}
+
+async function readMonitor(sql: Sql, customerId: string, monitorId: string): Promise<ClaimedMonitor | null> {
+  type Row = MonitorRules & Omit<ClaimedMonitor, 'rules'>
+  const [row] = await sql<Row[]>`
+    select s.customer_id, s.monitor_id, m.name, lower(split_part(m.target->>'address', '@', 2)) as target_domain, s.state, s.incident_id,
+      m.period_s, m.timeout_s, m.slow_s, m.retest_wait_s, m.hard_confirm_s, m.open_period_s, m.vantages, m.quorum, m.mode,
+      clock_timestamp() as now_ms
+    from monitor_states s join monitors m on m.customer_id = s.customer_id and m.id = s.monitor_id
+    where s.customer_id = ${customerId} and s.monitor_id = ${monitorId}`
+  if (row === undefined) return null
+  const { period_s, timeout_s, slow_s, retest_wait_s, hard_confirm_s, open_period_s, vantages, quorum, mode, ...rest } = row
+  return { ...rest, rules: { period_s, timeout_s, slow_s, retest_wait_s, hard_confirm_s, open_period_s, vantages, quorum, mode } }
+}
+
+type VantageRow = {
+  probe_id: string
+  region: string
+  asn: number | null
+  return_domain: string
+  planned: boolean
+  lost: boolean
+  assigned_ms: number
+  slot_started_ms: number | null
+  proof_started_ms: number | null
+}
+
+/** Everything that the votes on this monitor can be cast from. */
+export async function loadEvidence(sql: Sql, monitor: ClaimedMonitor): Promise<Evidence> {
+  const { customer_id, monitor_id, state } = monitor
+  const substitutes = Object.values(state.suspicion?.substitutes ?? {})
+  const rows = await loadVantages(sql, monitor, substitutes)
+  const probeIds = rows.map((row) => row.probe_id)
+  const sinceMs = Math.min(
+    state.suspicion?.since_ms ?? Number.POSITIVE_INFINITY,
+    state.incident?.since_ms ?? Number.POSITIVE_INFINITY,
+  )
+  const tests = await loadTests(sql, monitor, probeIds, sinceMs)
+  const overdue = await sql<{ probe_id: string; test_id: string; started_ms: number }[]>`
+    select probe_id, test_id, started_at as started_ms from overdues
+    where customer_id = ${customer_id} and monitor_id = ${monitor_id} and at > now() - ${monitor.rules.timeout_s + 60} * interval '1 second'`
+  const deferred = tests.some((test) => test.outcome === 'deferred')
+  const passedBefore = deferred ? await loadPassedBefore(sql, monitor, probeIds) : new Set<string>()
+  const vantages = rows.map(
+    ({ asn, return_domain, ...row }): VantageEvidence => ({
+      ...row,
+      domain: { region: row.region, asn, return_domain },
+      tests: tests.filter((test) => test.probe_id === row.probe_id).map(({ probe_id: _, ...test }) => test),
+      overdue: overdue
+        .filter((late) => late.probe_id === row.probe_id)
+        .map(({ test_id, started_ms }) => ({ test_id, started_ms })),
+      passed_before: passedBefore.has(row.probe_id),
+    }),
+  )
+  const someoneIsLost = vantages.some((vantage) => vantage.lost)
+  return {
+    vantages,
+    pool: someoneIsLost ? await loadPool(sql, probeIds) : [],
+    observing_since_ms: await observingSince(sql),
+  }
+}
+
+function loadVantages(
+  sql: Sql,
+  { customer_id, monitor_id, target_domain }: ClaimedMonitor,
+  substitutes: string[],
+): Promise<VantageRow[]> {
+  return sql<VantageRow[]>`
+    select p.id as probe_id, p.region, p.asn, split_part(p.return_address, '@', 2) as return_domain, a.id is not null as planned,
+      coalesce(p.last_seen_at < now() - interval '60 seconds', true) as lost,
+      coalesce(a.assigned_at, now()) as assigned_ms,
+      case when floor((extract(epoch from clock_timestamp()) * 1000 - a.epoch_ms - a.phase_ms) / ((a.plan->>'period_s')::int * 1000)) >= a.first_slot
+        then to_timestamp((a.epoch_ms + a.phase_ms + (a.plan->>'period_s')::int * 1000 *
+          floor((extract(epoch from clock_timestamp()) * 1000 - a.epoch_ms - a.phase_ms) / ((a.plan->>'period_s')::int * 1000))) / 1000.0)
+      end as slot_started_ms,
+      (select max(started_at) from probe_proofs f where f.probe_id = p.id and f.domain <> ${target_domain}) as proof_started_ms
+    from probes p left join assignments a on a.probe_id = p.id and a.customer_id = ${customer_id} and a.monitor_id = ${monitor_id}
+      and a.last_slot is null and a.withdrawn_at is null
+    where a.id is not null or p.id = any(${substitutes}::uuid[])
+    order by p.region, p.id`
+}
+
+/** Per vantage the newest five tests, and up to 60 of those since the question was opened. */
+function loadTests(sql: Sql, { customer_id, monitor_id }: ClaimedMonitor, probeIds: string[], sinceMs: number) {
+  return sql<(TestFact & { probe_id: string })[]>`
+    select t.* from unnest(${probeIds}::uuid[]) as v (probe_id) cross join lateral (
+      (select probe_id, id, cause, attempt, first_test_id, started_at as started_ms, finished_at as finished_ms, outcome from results r
+        where r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id
+        order by started_at desc limit 5)
+      union
+      (select probe_id, id, cause, attempt, first_test_id, started_at, finished_at, outcome from results r
+        where r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id and r.started_at >= ${sinceMs}
+        order by started_at desc limit 60)
+    ) as t
+    order by t.started_ms desc`
+}
+
+async function loadPassedBefore(sql: Sql, { customer_id, monitor_id }: ClaimedMonitor, probeIds: string[]): Promise<Set<string>> {
+  const rows = await sql<{ probe_id: string }[]>`
+    select v.probe_id from unnest(${probeIds}::uuid[]) as v (probe_id) where exists (
+      select 1 from results r where r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id
+        and r.started_at > now() - interval '30 days' and r.outcome in ('ok', 'slow'))`
+  return new Set(rows.map((row) => row.probe_id))
+}
+
+/** Healthy, connected probes that are no vantage yet, in an order that spreads the load. */
+async function loadPool(sql: Sql, probeIds: string[]): Promise<Evidence['pool']> {
+  const rows = await sql<({ probe_id: string } & FailureDomain)[]>`
+    select id as probe_id, region, asn, split_part(return_address, '@', 2) as return_domain from probes
+    where retired_at is null and last_seen_at > now() - interval '45 seconds' and (health->>'inbox_ok')::boolean
+      and not id = any(${probeIds}::uuid[])
+    order by (health->>'tests_running')::int nulls last, id limit 20`
+  return rows.map(({ probe_id, ...domain }) => ({ probe_id, domain }))
+}
+
+async function observingSince(sql: Sql): Promise<number> {
+  const [row] = await sql<
+    { since: number | null }[]
+  >`select min(started_at) as since from coordinators where seen_at > now() - interval '10 seconds'`
+  return row?.since ?? 0
+}
+
+/** Writes the outcome of a judgement: the state for the next one, and what others ask about. */
+export async function saveJudgement(
+  sql: Sql,
+  monitor: ClaimedMonitor,
+  saved: { state: MonitorState; incidentId: string | null; quiet: boolean; awaitingProof: string[]; judgeAtMs: number | null },
+): Promise<void> {
+  await sql`
+    update monitor_states set state = ${sql.json(saved.state)}, decision = ${saved.state.decision}, decision_reason = ${saved.state.reason},
+      decision_since = ${saved.state.decision_since_ms}, incident_id = ${saved.incidentId}, quiet = ${saved.quiet},
+      awaiting_proof = ${saved.awaitingProof}::uuid[], judge_at = ${saved.judgeAtMs}, judged_at = now()
+    where customer_id = ${monitor.customer_id} and monitor_id = ${monitor.monitor_id}`
+}
+
+/** When the next judgement is due, ms since 1970, or null. */
+export async function nextJudgementDue(sql: Sql): Promise<number | null> {
+  const [row] = await sql<{ due: number | null }[]>`select min(judge_at) as due from monitor_states where judge_at is not null`
+  return row?.due ?? null
+}
+
+export type FailureFacts = { outcome: Outcome; detail: ResultDetail }
+
+export async function readFailureFacts(sql: Sql, customerId: string, testId: string): Promise<FailureFacts | null> {
+  const [row] = await sql<
+    FailureFacts[]
+  >`select outcome, detail from results where customer_id = ${customerId} and id = ${testId}`
+  return row ?? null
+}
+
+export async function insertJob(
+  sql: Sql,
+  job: {
+    id: string
+    customer_id: string
+    monitor_id: string
+    probe_id: string
+    cause: 'confirm' | 'open' | 'test_now'
+    expires_in_ms: number
+  },
+): Promise<void> {
+  await sql`
+    insert into jobs (customer_id, id, monitor_id, probe_id, cause, expires_at)
+    values (${job.customer_id}, ${job.id}, ${job.monitor_id}, ${job.probe_id}, ${job.cause}, now() + ${job.expires_in_ms} * interval '1 millisecond')`
+}

@@ -1,0 +1,105 @@
+/** Pages to send: written with the state change that causes them, claimed by whoever sends them. */
+import type { Sql } from './connection.ts'
+
+export type PageKind = 'down' | 'resolved' | 'unconfirmed' | 'unconfirmed_resolved'
+
+export type NewPage = {
+  id: string
+  customer_id: string
+  incident_id: string
+  kind: PageKind
+  step: number
+  round: number
+  /** The contact method's id, or `operator`. */
+  recipient: string
+  contact_method_id: string | null
+  address: string
+  text: string
+  due_at: number
+}
+
+/** Adds the page, once: a page is unique by (incident, kind, step, round, recipient). Tells whether it is new. */
+export async function insertPage(sql: Sql, page: NewPage): Promise<boolean> {
+  const { count } = await sql`
+    insert into pages (customer_id, id, incident_id, kind, step, round, recipient, contact_method_id, address, text, due_at)
+    values (${page.customer_id}, ${page.id}, ${page.incident_id}, ${page.kind}, ${page.step}, ${page.round}, ${page.recipient},
+      ${page.contact_method_id}, ${page.address}, ${page.text}, ${page.due_at})
+    on conflict do nothing`
+  return count > 0
+}
+
+export type ClaimedPage = NewPage & { attempts: number; outcome_unknown: boolean }
+
+/**
+ * Takes up to `limit` due pages. One that a coordinator was sending when it vanished may or may not have reached the gateway: it is
+ * taken too, with `outcome_unknown` set.
+ */
+export function claimDuePages(sql: Sql, coordinatorId: string, limit: number, leaseMs: number): Promise<ClaimedPage[]> {
+  return sql<ClaimedPage[]>`
+    update pages set outcome_unknown = outcome_unknown or state = 'sending', state = 'sending', attempts = attempts + 1,
+      claimed_by = ${coordinatorId}, claimed_until = now() + ${leaseMs} * interval '1 millisecond'
+    where (customer_id, id) in (
+      select customer_id, id from pages
+      where state in ('pending', 'sending') and due_at <= now() and (state = 'pending' or claimed_until < now()
+        or not exists (select 1 from coordinators c where c.id = claimed_by and c.seen_at > now() - interval '5 seconds'))
+      order by due_at limit ${limit} for update skip locked)
+    returning customer_id, id, incident_id, kind, step, round, recipient, contact_method_id, address, text, due_at, attempts, outcome_unknown`
+}
+
+/** Records that a gateway took it; false where another coordinator holds the claim by now. */
+export async function acceptPage(
+  sql: Sql,
+  page: ClaimedPage,
+  coordinatorId: string,
+  accepted: { gateway: string; providerId: string | null; text: string },
+): Promise<boolean> {
+  const { count } = await sql`
+    update pages set state = 'accepted', accepted_at = clock_timestamp(), gateway = ${accepted.gateway}, provider_id = ${accepted.providerId},
+      text = ${accepted.text}, last_error = null, claimed_by = null, claimed_until = null
+    where customer_id = ${page.customer_id} and id = ${page.id} and state = 'sending' and claimed_by = ${coordinatorId}`
+  return count > 0
+}
+
+/** Puts the page back for another attempt after `delayMs`. */
+export async function postponePage(
+  sql: Sql,
+  page: ClaimedPage,
+  coordinatorId: string,
+  postponed: { delayMs: number; error: string; outcomeUnknown: boolean },
+): Promise<void> {
+  await sql`
+    update pages set state = 'pending', due_at = now() + ${postponed.delayMs} * interval '1 millisecond', last_error = ${postponed.error},
+      outcome_unknown = outcome_unknown or ${postponed.outcomeUnknown}, claimed_by = null, claimed_until = null
+    where customer_id = ${page.customer_id} and id = ${page.id} and state = 'sending' and claimed_by = ${coordinatorId}`
+}
+
+export async function failPage(sql: Sql, page: ClaimedPage, coordinatorId: string, error: string): Promise<void> {
+  await sql`
+    update pages set state = 'failed', last_error = ${error}, claimed_by = null, claimed_until = null
+    where customer_id = ${page.customer_id} and id = ${page.id} and state = 'sending' and claimed_by = ${coordinatorId}`
+}
+
+/** Pages of an ended incident that nobody has begun to send are of no use any more. Returns how many. */
+export async function cancelPendingPages(sql: Sql, customerId: string, incidentId: string): Promise<number> {
+  const { count } = await sql`
+    update pages set state = 'cancelled' where customer_id = ${customerId} and incident_id = ${incidentId} and state = 'pending' and not outcome_unknown`
+  return count
+}
+
+export type InformedRecipient = { recipient: string; contact_method_id: string | null; address: string }
+
+/** Who was told of the incident, or may have been: they get the all-clear. */
+export function readInformed(sql: Sql, customerId: string, incidentId: string, kind: PageKind): Promise<InformedRecipient[]> {
+  return sql<InformedRecipient[]>`
+    select distinct recipient, contact_method_id, address from pages
+    where customer_id = ${customerId} and incident_id = ${incidentId} and kind = ${kind}
+      and (state in ('accepted', 'sending') or outcome_unknown) order by recipient`
+}
+
+/** When the next page is due, ms since 1970, or null. */
+export async function nextPageDue(sql: Sql): Promise<number | null> {
+  const [row] = await sql<
+    { due: number | null }[]
+  >`select min(case state when 'pending' then due_at else claimed_until end) as due from pages where state in ('pending', 'sending')`
+  return row?.due ?? null
+}
