@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest'
+import type { Outcome, TestCause } from '../../common/wire/test.ts'
+import { ControlTurns } from '../../probe/control.ts'
+import { afterBegin, afterTest, type EndedTest, isStale, resumed, type Sequence } from '../../probe/retest.ts'
+import type { Instant } from '../../probe/round-trip.ts'
+import { testPlan, uuidOf } from '../support/plans.ts'
+
+const plan = testPlan()
+const instant = (seconds: number): Instant => ({ wallMs: seconds * 1000, monotonicMs: 7000 + seconds * 1000 })
+const dueAt = (sequence: Sequence | undefined) => (sequence?.due ? sequence.due.wallMs / 1000 : null)
+
+function ended(id: number, cause: TestCause, attempt: number, [from, to]: [number, number], outcome: Outcome): EndedTest {
+  const hard = outcome === 'refused' || outcome === 'bounced'
+  const ending = { outcome, hard, finishedAt: instant(to), detail: {} }
+  return { id: uuidOf(id), monitorId: plan.monitor_id, cause, attempt, startedAt: instant(from), ending }
+}
+
+/** A slot's test from 0:00 to 10:00 was lost, and its re-test runs from 10:30 on. */
+const lost = () => afterTest(undefined, ended(1, 'slot', 1, [0, 600], 'timeout'), plan)
+function lostTwice(): Sequence {
+  const first = lost()
+  if (first === undefined) throw new Error('a lost test starts a sequence')
+  const sequence = afterTest(afterBegin(first, plan, instant(630)), ended(2, 'retest', 2, [630, 1230], 'timeout'), plan)
+  if (sequence === undefined) throw new Error('a lost re-test goes on')
+  return sequence
+}
+
+describe('the re-test', () => {
+  it('comes 30 s after a lost test', () => {
+    expect(lost()).toMatchObject({ cause: 'retest', attempt: 2, firstTestId: uuidOf(1) })
+    expect(dueAt(lost())).toBe(630)
+  })
+
+  it('comes 3 min after the start of a test that was refused, and no sooner than 30 s after its end', () => {
+    expect(dueAt(afterTest(undefined, ended(1, 'slot', 1, [0, 2], 'refused'), plan))).toBe(180)
+    expect(dueAt(afterTest(undefined, ended(1, 'slot', 1, [0, 170], 'bounced'), plan))).toBe(200)
+  })
+
+  it.each<Outcome>(['ok', 'slow', 'blocked', 'not_run'])('does not come after %s', (outcome) => {
+    expect(afterTest(undefined, ended(1, 'slot', 1, [0, 5], outcome), plan)).toBeUndefined()
+  })
+
+  it('never comes after a job', () => {
+    expect(afterTest(undefined, ended(1, 'job', 1, [0, 600], 'timeout'), plan)).toBeUndefined()
+  })
+
+  it('is not doubled by another slot that fails meanwhile', () => {
+    expect(afterTest(lost(), ended(3, 'slot', 1, [300, 900], 'timeout'), plan)).toEqual(lost())
+  })
+
+  it('ends the matter when it passes', () => {
+    expect(afterTest(lost(), ended(2, 'retest', 2, [630, 640], 'ok'), plan)).toBeUndefined()
+  })
+
+  it('is made again in the faster rhythm when the probe could not make it', () => {
+    const again = afterTest(lost(), ended(2, 'retest', 2, [630, 640], 'not_run'), plan)
+    expect(again).toMatchObject({ cause: 'retest', attempt: 2 })
+    expect(dueAt(again)).toBe(940)
+  })
+})
+
+describe('the faster rhythm after a lost re-test', () => {
+  it('starts a test every 5 min from the start of the re-test, whatever becomes of those under way', () => {
+    const sequence = lostTwice()
+    expect(sequence).toMatchObject({ cause: 'open', attempt: 3, firstTestId: uuidOf(1) })
+    expect(dueAt(sequence)).toBe(1230)
+    const third = afterBegin(sequence, plan, instant(1230))
+    expect([third.attempt, dueAt(third)]).toEqual([4, 1530])
+    expect(afterTest(third, ended(3, 'open', 3, [1230, 1830], 'timeout'), plan)).toEqual(third)
+  })
+
+  it('is never slower than the monitor itself', () => {
+    const fast = testPlan({ period_s: 60, timeout_s: 20, retest_wait_s: 5 })
+    const sequence = afterBegin({ ...lostTwice(), due: instant(0) }, fast, instant(0))
+    expect(dueAt(sequence)).toBe(60)
+  })
+
+  it.each<TestCause>(['open', 'slot'])('ends when a test of cause %s passes', (cause) => {
+    expect(afterTest(lostTwice(), ended(9, cause, 1, [1300, 1310], 'slow'), plan)).toBeUndefined()
+  })
+
+  it('does not end by a test that was sent before the first failure', () => {
+    const since = { ...lostTwice(), firstStartedAt: instant(900) }
+    expect(afterTest(since, ended(9, 'slot', 1, [850, 1310], 'slow'), plan)).toEqual(since)
+  })
+
+  it('ends when our address is blocked', () => {
+    expect(afterTest(lostTwice(), ended(9, 'open', 3, [1230, 1235], 'blocked'), plan)).toBeUndefined()
+  })
+})
+
+describe('a sequence over a restart', () => {
+  it('keeps its instant within one boot and follows the wall clock over another', () => {
+    const sequence = lost()
+    if (sequence === undefined) throw new Error('a lost test starts a sequence')
+    expect(resumed(sequence, true, instant(610))).toEqual(sequence)
+    const rebooted = resumed(sequence, false, { wallMs: 620_000, monotonicMs: 50 })
+    expect(rebooted.due?.monotonicMs).toBe(10_050)
+  })
+
+  it('is dropped when more than a period has gone by', () => {
+    const sequence = lostTwice()
+    expect(isStale(sequence, plan, instant(1230 + 1199))).toBe(false)
+    expect(isStale(sequence, plan, instant(1230 + 1201))).toBe(true)
+  })
+})
+
+describe('the turn of control trips', () => {
+  const a = { address: 'rt@a.example' }
+  const b = { address: 'rt@b.example' }
+  const turns = (...references: { address: string }[]) => {
+    const control = new ControlTurns()
+    control.setReferences(references)
+    return control
+  }
+  /** Starts what may start, and says whom it went to. */
+  const start = (control: ControlTurns, id: string, nowMs: number): string | undefined => {
+    const reference = control.next(nowMs)
+    if (reference !== undefined) control.started(id, reference, nowMs)
+    return reference?.address
+  }
+
+  it('lets one trip serve every test that was started before it', () => {
+    const control = turns(a, b)
+    control.request(1000)
+    expect(start(control, 'one', 1000)).toBe('rt@a.example')
+    control.request(900)
+    expect(start(control, 'two', 1001)).toBeUndefined()
+  })
+
+  it('takes the references in turn', () => {
+    const control = turns(a, b)
+    const visited = [1000, 2000, 7000].map((nowMs) => {
+      control.request(nowMs)
+      return start(control, String(nowMs), nowMs)
+    })
+    expect(visited).toEqual(['rt@a.example', 'rt@b.example', 'rt@a.example'])
+  })
+
+  it('troubles one reference no more than once in 5 s, and does not forget the wish meanwhile', () => {
+    const control = turns(a)
+    control.request(1000)
+    start(control, 'one', 1000)
+    control.request(1500)
+    expect(start(control, 'two', 1500)).toBeUndefined()
+    expect(control.nextWakeAt()).toBe(6000)
+    expect(start(control, 'two', 6000)).toBe('rt@a.example')
+  })
+
+  it('asks the next reference when one fails, once round', () => {
+    const control = turns(a, b)
+    control.request(1000)
+    start(control, 'one', 1000)
+    control.ended('one', false)
+    expect(start(control, 'two', 61_000)).toBe('rt@b.example')
+    control.ended('two', false)
+    expect(start(control, 'three', 121_000)).toBeUndefined()
+  })
+
+  it('starts nothing without references', () => {
+    const control = turns()
+    control.request(1000)
+    expect(start(control, 'one', 1000)).toBeUndefined()
+    expect(control.nextWakeAt()).toBeNull()
+  })
+})
