@@ -79,6 +79,8 @@ export type MonitorState = {
   hedge: { test_id: string; since_ms: number; asked: Record<string, number> } | null
   /** Per vantage: tests that started up to here have been settled and open no new suspicion. */
   settled: Record<string, number>
+  /** The same for all vantages, set when a person has ended an incident. */
+  settled_all_ms: number
 }
 
 export type JudgementReason =

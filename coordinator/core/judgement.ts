@@ -22,6 +22,7 @@ export const initialMonitorState = (nowMs: number): MonitorState => ({
   incident: null,
   hedge: null,
   settled: {},
+  settled_all_ms: 0,
 })
 
 /** Nothing is suspected and all is well: another good result needs no judgement. */
@@ -53,8 +54,7 @@ function judgeOnce(state: MonitorState, rules: MonitorRules, evidence: Evidence,
 
 /** Somebody ended the incident by hand: what was known of it opens no new one. */
 export function resolveByHand(state: MonitorState, nowMs: number): MonitorState {
-  const settled = Object.fromEntries(Object.keys(state.settled).map((probeId) => [probeId, nowMs]))
-  return turn({ ...state, incident: null, suspicion: null, hedge: null, settled }, 'up', 'resolved_by_hand', nowMs)
+  return turn({ ...state, incident: null, suspicion: null, hedge: null, settled_all_ms: nowMs }, 'up', 'resolved_by_hand', nowMs)
 }
 
 /** Before the first verified return nobody is paged: it is also the proof that we may mail there. */

@@ -33,3 +33,48 @@ export const phaseMs = (periodS: number, index: number, count: number): number =
 
 const rendezvousWeight = (monitorId: string, probeId: string): string =>
   createHash('sha256').update(`${monitorId} ${probeId}`).digest('hex')
+
+export type Holder = { probe_id: string; position: number }
+
+/**
+ * Who holds the monitor's positions from now on: healthy holders stay where they are, vacancies go to healthy candidates in distinct
+ * failure domains, and where there are none a lost holder stays: it may still be testing.
+ */
+export function fillPositions(
+  monitorId: string,
+  count: number,
+  holders: readonly Holder[],
+  candidates: readonly (Candidate & { healthy: boolean })[],
+): Holder[] {
+  const byId = new Map(candidates.map((candidate) => [candidate.probe_id, candidate]))
+  const kept: (Holder & Candidate)[] = []
+  for (const holder of holders) {
+    const candidate = byId.get(holder.probe_id)
+    if (candidate?.healthy !== true || holder.position >= count) continue
+    if (!kept.some((other) => shareFate(other.domain, candidate.domain))) kept.push({ ...holder, ...candidate })
+  }
+  const free = (chosen: readonly Holder[]) =>
+    Array.from({ length: count }, (_, position) => position).filter(
+      (position) => !chosen.some((holder) => holder.position === position),
+    )
+  const healthy = candidates.filter(
+    (candidate) => candidate.healthy && !kept.some((holder) => holder.probe_id === candidate.probe_id),
+  )
+  const newcomers = chooseVantages(monitorId, healthy, healthy.length)
+    .toSorted((a, b) => Number(clashes(a, kept)) - Number(clashes(b, kept)))
+    .slice(0, count - kept.length)
+  const staffed = [...kept, ...zip(newcomers, free(kept))]
+  const lost = holders.filter(({ probe_id }) => byId.has(probe_id) && !staffed.some((holder) => holder.probe_id === probe_id))
+  return [...staffed, ...zip(lost, free(staffed))]
+    .map(({ probe_id, position }) => ({ probe_id, position }))
+    .sort((a, b) => a.position - b.position)
+}
+
+const clashes = (candidate: Candidate, kept: readonly Candidate[]): boolean =>
+  kept.some((holder) => shareFate(holder.domain, candidate.domain))
+
+const zip = (probes: readonly { probe_id: string }[], positions: number[]): Holder[] =>
+  positions.flatMap((position, index) => {
+    const probe = probes[index]
+    return probe === undefined ? [] : [{ probe_id: probe.probe_id, position }]
+  })

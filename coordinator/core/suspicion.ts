@@ -11,7 +11,8 @@ const reportGraceMs = 15_000
 /** The suspicion that the evidence opens, or null. */
 export function openSuspicion(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Suspicion | null {
   const openers = evidence.vantages.flatMap((vantage) => {
-    const test = firstOfFailures(vantage, state.settled[vantage.probe_id] ?? 0, nowMs)
+    const settledMs = Math.max(state.settled_all_ms, state.settled[vantage.probe_id] ?? 0)
+    const test = firstOfFailures(vantage, settledMs, nowMs)
     return test === null ? [] : [{ vantage, test }]
   })
   const first = openers.sort((a, b) => a.test.finished_ms - b.test.finished_ms)[0]

@@ -2,9 +2,10 @@
 import { uuidv7 } from '../../common/runtime.ts'
 import { type Cause, describeCause, leadingFailure } from '../core/cause.ts'
 import type { Effect, VoteView } from '../core/evidence.ts'
+import { resolveByHand } from '../core/judgement.ts'
 import type { Sql } from '../store/connection.ts'
 import { closeIncident, codeIsFree, confirmIncident, insertIncident, readIncident } from '../store/incident-log.ts'
-import { type ClaimedMonitor, readFailureFacts } from '../store/judging.ts'
+import { type ClaimedMonitor, lockMonitor, readFailureFacts, saveJudgement } from '../store/judging.ts'
 import { cancelPendingPages } from '../store/outbox.ts'
 import { announce } from './announce.ts'
 import type { FlowContext } from './context.ts'
@@ -101,4 +102,24 @@ async function freeCode({ runtime }: FlowContext, sql: Sql): Promise<string> {
     const code = Array.from(runtime.randomBytes(4), (byte) => codeAlphabet[byte % codeAlphabet.length]).join('')
     if (await codeIsFree(sql, code)) return code
   }
+}
+
+/**
+ * Ends an open incident because a person says so, or because its monitor goes. What was known of the outage opens no new incident;
+ * a further failing test does. False where it had ended before.
+ */
+export async function endIncidentByHand(
+  context: FlowContext,
+  sql: Sql,
+  incident: { customer_id: string; id: string; monitor_id: string },
+  by: 'resolved_by_hand' | 'monitor_deleted',
+): Promise<boolean> {
+  const monitor = await lockMonitor(sql, incident.customer_id, incident.monitor_id)
+  if (monitor === null || monitor.incident_id !== incident.id) return false
+  const state = resolveByHand(monitor.state, monitor.now_ms)
+  await resolveOpenIncident(context, sql, monitor, incident.id, [], by)
+  await saveJudgement(sql, monitor, { state, incidentId: null, quiet: false, awaitingProof: [], judgeAtMs: monitor.now_ms })
+  await announce(sql, 'judge')
+  await announce(sql, 'live', { kind: 'monitor', customer_id: incident.customer_id, id: incident.monitor_id })
+  return true
 }
