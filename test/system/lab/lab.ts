@@ -1,0 +1,143 @@
+/**
+ * The laboratory: hosts, DNS, mail systems, database and SMS gateway, all real and all inside network namespaces.
+ *
+ *   coordinator   eu   us   ap            (far hosts have delays)
+ *        └─────────┴─ router ┴──────────┐
+ *   customer.test   reference.test   ap.probe.test    infra
+ *   Postfix         prepared         Postfix, Dovecot  DNS, SMS gateway
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { CertificateAuthority } from './certificates.ts'
+import { Database } from './database.ts'
+import { Dns } from './dns.ts'
+import { Dovecot } from './dovecot.ts'
+import { MailHost } from './mail-host.ts'
+import { type Host, Network, namespacesOf, removeNamespaces } from './network.ts'
+import { nodeForUsers } from './node-for-users.ts'
+import { Programs } from './processes.ts'
+import { SmsGateway } from './sms-gateway.ts'
+
+/** One-way delays, about those from Frankfurt, Virginia and Singapore to a customer in Frankfurt. */
+const hosts = [
+  { name: 'infra' },
+  { name: 'coordinator' },
+  { name: 'eu', delayMs: 10 },
+  { name: 'us', delayMs: 45 },
+  { name: 'ap', delayMs: 90 },
+  { name: 'customer' },
+  { name: 'reference' },
+  { name: 'returns' },
+]
+
+/** Not the system's temporary folder: every user on the way to a file here must be allowed to pass. */
+const parent = '/var/tmp'
+const directoryPrefix = 'mailscout-lab-'
+
+/** The return mailbox of the probe in `ap`. */
+const returnMailbox = { user: 'rt', password: 'read-my-returns', host: 'mx.ap.probe.test' }
+
+export class Lab {
+  readonly directory: string
+  readonly programs: Programs
+  readonly network: Network
+  readonly authority: CertificateAuthority
+  readonly dns: Dns
+  readonly database: Database
+  readonly sms: SmsGateway
+  /** customer.test; runs. */
+  readonly customer: MailHost
+  /** reference.test; prepared, not started: port 25 is free for another server. */
+  readonly reference: MailHost
+  /** ap.probe.test; runs, with the user `rt` and Dovecot. */
+  readonly returns: MailHost
+  readonly dovecot: Dovecot
+  /** Where `returns` can be read: the user, the password and the name in the certificate. */
+  readonly returnMailbox: typeof returnMailbox & { authorityFile: string }
+  /** A Node that every user of every host may run. */
+  readonly userNode: string
+
+  /** Lays everything out; `start` runs it. */
+  constructor(runId: string) {
+    this.directory = join(parent, `${directoryPrefix}${runId}`)
+    for (const folder of ['', 'log', 'run', 'tls']) mkdirSync(join(this.directory, folder), { mode: 0o755 })
+    this.programs = new Programs(join(this.directory, 'log'))
+    this.network = new Network(namespacePrefix(runId), 'infra', hosts)
+    this.authority = new CertificateAuthority(join(this.directory, 'tls'))
+    this.dns = new Dns(this.programs, this.host('infra'), this.directory)
+    this.database = new Database(this.programs, this.host('coordinator'), join(this.directory, 'postgres'))
+    this.sms = new SmsGateway(this.programs, this.host('infra'), join(this.directory, 'sms'))
+    this.customer = this.#mailHost('customer', 'customer.test', 'mail.customer.test')
+    this.reference = this.#mailHost('reference', 'reference.test', 'mail.reference.test')
+    this.returns = this.#mailHost('returns', 'ap.probe.test', returnMailbox.host)
+    this.dovecot = new Dovecot(this.programs, this.returns, join(this.directory, 'dovecot'))
+    this.returnMailbox = { ...returnMailbox, authorityFile: this.authority.certificateFile }
+    this.userNode = nodeForUsers(join(this.directory, 'bin'))
+  }
+
+  host(name: string): Host {
+    return this.network.host(name)
+  }
+
+  async start(): Promise<void> {
+    this.returns.addUser(returnMailbox.user)
+    this.dovecot.setPassword(returnMailbox.user, returnMailbox.password)
+    await Promise.all([
+      this.network.startDelays(this.programs),
+      this.dns.add(
+        ...[this.customer, this.reference, this.returns].map((mailHost) => mailHost.mailDomain),
+        { domain: 'eu.probe.test', exchanger: 'mx.eu.probe.test', host: this.host('eu') },
+        { domain: 'us.probe.test', exchanger: 'mx.us.probe.test', host: this.host('us') },
+      ),
+      this.database.start().then(() => this.database.prepare()),
+      this.sms.start(),
+      this.customer.start(),
+      this.returns.start(),
+      this.dovecot.start(),
+    ])
+  }
+
+  /** One more customer, NAME.test, with a host and a running Postfix of its own: for faults that others must not feel. */
+  async addCustomer(name: string): Promise<MailHost> {
+    this.network.addHost({ name })
+    const customer = this.#mailHost(name, `${name}.test`, `mail.${name}.test`)
+    await this.dns.add(customer.mailDomain)
+    await customer.start()
+    return customer
+  }
+
+  #mailHost(hostName: string, domain: string, hostname: string): MailHost {
+    const directory = join(this.directory, hostName)
+    const certificateFile = this.authority.issue(hostname)
+    return new MailHost({ host: this.host(hostName), hostname, domain, directory, certificateFile }, this.programs)
+  }
+
+  /** Ends and removes everything. `keepFiles` leaves the logs and mailboxes for a person to look at. */
+  async remove(keepFiles: boolean): Promise<void> {
+    await this.programs.endAll()
+    removeNamespaces(this.network.prefix)
+    if (!keepFiles) rmSync(this.directory, { recursive: true, force: true })
+  }
+}
+
+/** Removes what runs left behind that were killed before they could do so themselves. The run id is the process id. */
+export function removeLeftovers(): void {
+  const folders = readdirSync(parent).filter((name) => name.startsWith(directoryPrefix))
+  const byFolder = folders.map((name) => name.slice(directoryPrefix.length))
+  const byNamespace = namespacesOf('ms').flatMap((name) => /^ms(\d+)-/.exec(name)?.[1] ?? [])
+  for (const runId of new Set([...byFolder, ...byNamespace])) {
+    if (!/^\d+$/.test(runId) || isSystemTest(Number(runId))) continue
+    removeNamespaces(namespacePrefix(runId))
+    rmSync(join(parent, directoryPrefix + runId), { recursive: true, force: true })
+  }
+}
+
+function namespacePrefix(runId: string): string {
+  return `ms${runId}-`
+}
+
+/** A zombie has no command line, and another program that got the number later has another one. */
+function isSystemTest(pid: number): boolean {
+  const file = `/proc/${pid}/cmdline`
+  return existsSync(file) && readFileSync(file, 'utf8').includes('system/main.ts')
+}
