@@ -6,8 +6,11 @@ import { BlockList, isIP } from 'node:net'
 
 export type AddressPolicy = {
   /** Networks that may be targets although they are private, on any port. */
-  readonly allowed: BlockList
+  readonly allowed: Networks
 }
+
+/** Apart by family: one BlockList with both takes `::/0` to hold every IPv4 address too. */
+type Networks = { ipv4: BlockList; ipv6: BlockList }
 
 export type TargetVerdict = { allowed: true } | { allowed: false; reason: string }
 
@@ -15,7 +18,7 @@ export type TargetVerdict = { allowed: true } | { allowed: false; reason: string
 const mailPorts = new Set([25, 465, 587, 993, 995, 143, 110])
 
 /** Hand out credentials of the machine they run beside: closed whatever else is allowed. */
-const metadata = blockList([
+const metadata = networks([
   '169.254.169.254/32', // AWS, Azure, Google, OpenStack and others
   '169.254.170.2/32', // AWS task roles
   '169.254.169.253/32', // AWS resolver
@@ -51,18 +54,20 @@ const closed: [network: string, name: string][] = [
   ['2001:db8::/32', 'documentation'],
   ['3fff::/20', 'documentation'],
 ]
-const closedLists = closed.map(([network, name]) => ({ list: blockList([network]), name }))
+const closedLists = closed.map(([network, name]) => ({ list: networks([network]), name }))
 
 /** Of IPv6 only global unicast is open, and NAT64, which stands for the IPv4 address inside it. */
-const globalUnicast = blockList(['2000::/3'])
-const nat64 = blockList(['64:ff9b::/96'])
+const open6 = networks(['2000::/3', '64:ff9b::/96'])
+const mapped = networks(['::ffff:0:0/96'])
+const nat64 = networks(['64:ff9b::/96'])
+const sixToFour = networks(['2002::/16'])
 
 /**
- * @param networks CIDRs or single addresses of private targets that are allowed, as in `MAILSCOUT_ALLOW_TARGETS`.
+ * @param allowed CIDRs or single addresses of private targets that are allowed, as in `MAILSCOUT_ALLOW_TARGETS`.
  * @throws Error whose message completes the sentence "NAME …".
  */
-export function createAddressPolicy(networks: readonly string[] = []): AddressPolicy {
-  return { allowed: blockList(networks) }
+export function createAddressPolicy(allowed: readonly string[] = []): AddressPolicy {
+  return { allowed: networks(allowed) }
 }
 
 /** Whether we may connect to this address and port; the reason is a sentence for a person. */
@@ -73,11 +78,11 @@ export function checkTarget(address: string, port: number, policy: AddressPolicy
   // A zone (fe80::1%eth0) names an interface of ours: nothing that is global has one.
   if (address.includes('%')) return refused(`${address} is link-local`)
 
-  const forms = [address, ...(version === 6 ? embeddedIpv4(address) : [])]
+  // ::ffff:10.0.0.1 is 10.0.0.1. A NAT64 or 6to4 address only leads to the one inside, through machines of others.
+  const plain = version === 6 && contains(mapped, address) ? embeddedIpv4(address) : address
+  const forms = isIP(plain) === 6 && leadsToIpv4(plain) ? [plain, embeddedIpv4(plain)] : [plain]
   if (forms.some((form) => contains(metadata, form))) return refused(`${address} is a metadata service`)
-  // ::ffff:10.0.0.1 is 10.0.0.1; a NAT64 or 6to4 address only leads there, through machines of others.
-  const own = version === 6 && isMapped(address) ? forms : [address]
-  if (own.some((form) => contains(policy.allowed, form))) return { allowed: true }
+  if (contains(policy.allowed, plain)) return { allowed: true }
   for (const form of forms) {
     const name = closedAs(form)
     if (name !== undefined) return refused(`${address} is ${name}, not a public mail server`)
@@ -88,27 +93,22 @@ export function checkTarget(address: string, port: number, policy: AddressPolicy
 
 const refused = (reason: string): TargetVerdict => ({ allowed: false, reason })
 
-const contains = (list: BlockList, address: string): boolean => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+const contains = (list: Networks, address: string): boolean =>
+  isIP(address) === 6 ? list.ipv6.check(address, 'ipv6') : list.ipv4.check(address, 'ipv4')
 
 function closedAs(address: string): string | undefined {
   const found = closedLists.find(({ list }) => contains(list, address))
   if (found !== undefined) return found.name
-  if (isIP(address) === 4 || isMapped(address) || contains(globalUnicast, address) || contains(nat64, address)) return undefined
-  return 'no global address'
+  return isIP(address) === 4 || contains(open6, address) ? undefined : 'no global address'
 }
 
-const isMapped = (address: string): boolean => contains(mapped, address)
-const mapped = blockList(['::ffff:0:0/96'])
+const leadsToIpv4 = (address: string): boolean => contains(nat64, address) || contains(sixToFour, address)
 
-/** The IPv4 address that an IPv6 address stands for: IPv4-mapped, NAT64 (RFC 6052), 6to4 (RFC 3056). */
-function embeddedIpv4(address: string): string[] {
+/** The IPv4 address inside an IPv4-mapped, NAT64 (RFC 6052 §2.1: the last four bytes) or 6to4 address (RFC 3056: bytes 2 to 5). */
+function embeddedIpv4(address: string): string {
   const groups = ipv6Groups(address)
-  const [first = 0, second = 0, third = 0] = groups
-  const dotted = (high: number, low: number) => `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`
-  const last = dotted(groups[6] ?? 0, groups[7] ?? 0)
-  if (contains(mapped, address) || contains(nat64, address)) return [last]
-  if (first === 0x2002) return [dotted(second, third)]
-  return []
+  const [high = 0, low = 0] = contains(sixToFour, address) ? groups.slice(1, 3) : groups.slice(6)
+  return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`
 }
 
 /** The eight groups of a valid IPv6 address. */
@@ -122,16 +122,17 @@ function ipv6Groups(address: string): number[] {
   return [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after]
 }
 
-function blockList(networks: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const network of networks) {
-    const [address = '', prefix, ...rest] = network.trim().split('/')
-    const version = isIP(address)
-    const bits = prefix === undefined ? (version === 6 ? 128 : 32) : Number(/^\d{1,3}$/.test(prefix) ? prefix : Number.NaN)
-    if (version === 0 || rest.length > 0 || !(bits >= 0 && bits <= (version === 6 ? 128 : 32))) {
-      throw new Error(`must hold networks like 10.1.0.0/16 or fd00:1::/32, not ${JSON.stringify(network)}`)
+function networks(texts: readonly string[]): Networks {
+  const lists: Networks = { ipv4: new BlockList(), ipv6: new BlockList() }
+  for (const text of texts) {
+    const [address = '', prefix, ...rest] = text.trim().split('/')
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    const bitsMax = family === 'ipv6' ? 128 : 32
+    const bits = prefix === undefined ? bitsMax : Number(/^\d{1,3}$/.test(prefix) ? prefix : Number.NaN)
+    if (isIP(address) === 0 || rest.length > 0 || !(bits <= bitsMax)) {
+      throw new Error(`must hold networks like 10.1.0.0/16 or fd00:1::/32, not ${JSON.stringify(text)}`)
     }
-    list.addSubnet(address, bits, version === 6 ? 'ipv6' : 'ipv4')
+    lists[family].addSubnet(address, bits, family)
   }
-  return list
+  return lists
 }

@@ -83,7 +83,8 @@ function addressLiteral(domain: string): string | undefined {
 }
 
 function checkDomain(domain: string): string {
-  const name = domainToASCII(domain.replace(/\.$/, ''))
+  // domainToASCII follows the URL parser, which drops line ends and tabs without a word.
+  const name = /[\s\p{Cc}]/u.test(domain) ? '' : domainToASCII(domain.replace(/\.$/, ''))
   if (isHostName(name)) return name
   throw new MailscoutError('ADDRESS_INVALID', `${JSON.stringify(domain.slice(0, 253))} is not a domain name.`, {
     field: 'domain',
