@@ -66,7 +66,9 @@ export function unconfirmedResolvedText(facts: PageFacts & { resolved_ms: number
 }
 
 /** The mark of a page that may have been delivered before: a doubled page beats silence. */
-export const markRepeat = (text: string): string => cutToSeptets(`(repeat) ${text}`, septetsMax)
+export const markRepeat = (text: string): string =>
+  text.startsWith(repeatMark) ? text : cutToSeptets(`${repeatMark}${text}`, septetsMax)
+const repeatMark = '(repeat) '
 
 const regions = (names: string[]): string => (names.length === 0 ? 'none' : names.map(toGsm7).join(', '))
 

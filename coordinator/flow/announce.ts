@@ -26,3 +26,9 @@ export async function announce<C extends keyof Channels>(
 ) {
   await sql`select pg_notify(${channel}, ${payload.length === 0 ? '' : JSON.stringify(payload[0])})`
 }
+
+/** The same for many at once, in one statement. */
+export async function announceAll<C extends keyof Channels>(sql: Sql, channel: C, payloads: Channels[C][]): Promise<void> {
+  if (payloads.length === 0) return
+  await sql`select pg_notify(${channel}, payload) from unnest(${payloads.map((payload) => JSON.stringify(payload))}::text[]) as told (payload)`
+}

@@ -25,7 +25,7 @@ import {
   recordProofs,
   targetDomains,
 } from '../store/ingest.ts'
-import { announce } from './announce.ts'
+import { announce, announceAll } from './announce.ts'
 
 export type Refusal = { id: string; code: ErrorCode; detail: string }
 export type ReportingProbe = { id: string; region: string }
@@ -49,14 +49,11 @@ export async function ingestBatch(
     marked = await markForJudging(sql, { monitorIds: [...fresh, ...overdueIds], troubledIds: [...troubledIds, ...overdueIds] })
     if (proved) marked += await markAwaitingProof(sql, probe.id)
     if (marked > 0) await announce(sql, 'judge')
-    for (const result of admitted) {
-      await announce(sql, 'live', {
-        kind: 'result',
-        customer_id: result.customer_id,
-        id: result.id,
-        monitor_id: result.monitor_id,
-      })
-    }
+    await announceAll(
+      sql,
+      'live',
+      admitted.map(({ customer_id, id, monitor_id }) => ({ kind: 'result', customer_id, id, monitor_id })),
+    )
   })
   for (const refusal of refused) context.logger.warn({ probe: probe.id, ...refusal }, 'a record was refused')
   return refused

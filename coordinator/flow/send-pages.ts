@@ -1,0 +1,87 @@
+/**
+ * Sending due pages through the gateways, in order, with failover. A page is claimed, sent, and recorded; a crash in between leaves a
+ * claim whose holder is gone, and the page goes out once more, marked "(repeat)": a doubled page beats silence.
+ */
+import type { Runtime } from '../../common/runtime.ts'
+import { markRepeat } from '../core/sms-text.ts'
+import { sendThrough, unknownLast } from '../gateways/failover.ts'
+import type { Gateway } from '../gateways/gateway.ts'
+import { acceptPage, type ClaimedPage, claimDuePages, failPage, postponePage } from '../store/outbox.ts'
+import { announce } from './announce.ts'
+import type { FlowContext } from './context.ts'
+import { logIncidentEvent } from './escalate.ts'
+
+export type SendContext = FlowContext & { gateways: readonly Gateway[] }
+
+/** Longer than all gateways' time-outs in a row: who holds a claim so long is not coming back. */
+const leaseMs = 120_000
+const firstRetryMs = 2_000
+const retryMsMax = 60_000
+/** After so many attempts (about two hours) a page says nothing new any more. */
+const attemptsMax = 130
+
+/** Sends one due page; false where none is due. */
+export async function sendNextPage(context: SendContext): Promise<boolean> {
+  const [page] = await claimDuePages(context.database.system, context.coordinatorId, 1, leaseMs)
+  if (page === undefined) return false
+  await deliver(context, page)
+  return true
+}
+
+async function deliver(context: SendContext, page: ClaimedPage): Promise<void> {
+  const { runtime, gateways } = context
+  const first = await attempt(runtime, gateways, page, page.outcome_unknown)
+  // A gateway that fell silent may have it. None can be asked, so it is sent once more, that gateway last.
+  const delivery = first.outcome === 'unknown' ? await attempt(runtime, unknownLast(gateways, first.gateway), page, true) : first
+  const attempts = first === delivery ? delivery.attempts : [...first.attempts, ...delivery.attempts]
+  const repeated = page.outcome_unknown || first !== delivery
+  if (delivery.outcome === 'accepted') {
+    return await record(context, page, 'page_accepted', { gateway: delivery.gateway, attempts }, (sql) =>
+      acceptPage(sql, page, context.coordinatorId, {
+        gateway: delivery.gateway,
+        providerId: delivery.providerId ?? null,
+        text: textOf(page, repeated),
+      }),
+    )
+  }
+  const error = attempts
+    .map((tried) => `${tried.gateway}: ${tried.error ?? tried.outcome}`)
+    .join('; ')
+    .slice(0, 1000)
+  const final = page.attempts >= attemptsMax || (delivery.outcome === 'failed' && !delivery.temporary)
+  const outcomeUnknown = first.outcome === 'unknown' || delivery.outcome === 'unknown'
+  const delayMs = Math.min(firstRetryMs * 2 ** (page.attempts - 1), retryMsMax)
+  context.logger.error({ page: page.id, incident: page.incident_id, attempts, final }, 'no gateway has taken a page')
+  await record(context, page, final ? 'page_failed' : null, { attempts }, (sql) =>
+    final
+      ? failPage(sql, page, context.coordinatorId, error)
+      : postponePage(sql, page, context.coordinatorId, { delayMs, error, outcomeUnknown }),
+  )
+}
+
+const textOf = (page: ClaimedPage, repeated: boolean): string => (repeated ? markRepeat(page.text) : page.text)
+
+const attempt = (runtime: Runtime, gateways: readonly Gateway[], page: ClaimedPage, repeated: boolean) =>
+  sendThrough(gateways, { to: page.address, text: textOf(page, repeated), reference: page.id }, { runtime })
+
+async function record(
+  context: SendContext,
+  page: ClaimedPage,
+  event: 'page_accepted' | 'page_failed' | null,
+  detail: Record<string, unknown>,
+  write: (sql: Parameters<typeof acceptPage>[0]) => Promise<unknown>,
+): Promise<void> {
+  await context.database.system.begin(async (sql) => {
+    await write(sql)
+    const incident = { customer_id: page.customer_id, id: page.incident_id }
+    if (event !== null) {
+      await logIncidentEvent(context, sql, incident, context.runtime.wallMs(), event, {
+        page_id: page.id,
+        kind: page.kind,
+        to: page.address,
+        ...detail,
+      })
+    }
+    await announce(sql, 'live', { kind: 'page', customer_id: page.customer_id, id: page.id })
+  })
+}
