@@ -1,0 +1,163 @@
+/** What a trip is for: a test of a monitor, or a control trip to a reference. Fixed when it is written down. */
+import type {
+  Assignment,
+  ControlTrip,
+  Job,
+  LateReturn,
+  Overdue,
+  Reference,
+  Target,
+  TestPlan,
+  TestResult,
+} from '../common/wire/test.ts'
+import { type Course, type RoundTrip, rttMs } from './round-trip.ts'
+
+export type TestOrder = {
+  kind: 'test'
+  id: string
+  plan: TestPlan
+  cause: TestResult['cause']
+  attempt: number
+  generation: number | null
+  jobId: string | null
+  firstTestId: string | null
+  /** The slot that this test takes, so that no other can. */
+  slot: { assignmentId: string; number: number; atMs: number } | null
+}
+
+export type ControlOrder = { kind: 'control'; id: string; reference: Reference; timeoutMs: number }
+
+export type TripOrder = TestOrder | ControlOrder
+
+export type Trip = { order: TripOrder; state: RoundTrip }
+
+/** The longest time that a control trip gets; a test that is shorter gives it its own. */
+const controlTimeoutMsMax = 60_000
+
+export const slotOrder = (id: string, assignment: Assignment, slot: number, slotAtMs: number): TestOrder => ({
+  kind: 'test',
+  id,
+  plan: assignment.plan,
+  cause: 'slot',
+  attempt: 1,
+  generation: assignment.generation,
+  jobId: null,
+  firstTestId: null,
+  slot: { assignmentId: assignment.id, number: slot, atMs: slotAtMs },
+})
+
+export const jobOrder = (id: string, job: Job): TestOrder => ({
+  kind: 'test',
+  id,
+  plan: job.plan,
+  cause: 'job',
+  attempt: 1,
+  generation: null,
+  jobId: job.id,
+  firstTestId: null,
+  slot: null,
+})
+
+export const controlOrder = (id: string, reference: Reference, testTimeoutMs: number): ControlOrder => ({
+  kind: 'control',
+  id,
+  reference,
+  timeoutMs: Math.min(controlTimeoutMsMax, testTimeoutMs),
+})
+
+export const targetOf = (order: TripOrder): Target => (order.kind === 'test' ? order.plan.target : order.reference)
+
+export function courseOf(order: TripOrder): Course {
+  if (order.kind === 'control') {
+    return { timeoutMs: order.timeoutMs, slowMs: order.timeoutMs, acceptEcho: false, kind: 'control' }
+  }
+  const { timeout_s, slow_s, accept_echo } = order.plan
+  return { timeoutMs: timeout_s * 1000, slowMs: slow_s * 1000, acceptEcho: accept_echo, kind: 'test' }
+}
+
+/** The account of a test that is over. */
+export function resultOf(order: TestOrder, state: RoundTrip, clockOffsetMs: number | null): TestResult {
+  const ending = endingOf(state)
+  const back = backOf(state)
+  return {
+    id: order.id,
+    monitor_id: order.plan.monitor_id,
+    generation: order.generation,
+    cause: order.cause,
+    job_id: order.jobId,
+    attempt: order.attempt,
+    first_test_id: order.firstTestId,
+    slot: order.slot?.number ?? null,
+    slot_at: order.slot?.atMs ?? null,
+    started_at: state.startedAt.wallMs,
+    sent_at: state.sent?.at.wallMs ?? null,
+    returned_at: back?.at.wallMs ?? null,
+    finished_at: ending.finishedAt.wallMs,
+    outcome: ending.outcome,
+    rtt_ms: back === null ? null : duration(rttMs(state, back)),
+    stages: stagesOf(state),
+    stamp_at: back?.stampAtMs ?? null,
+    clock_offset_ms: clockOffsetMs,
+    detail: ending.detail,
+  }
+}
+
+export function controlTripOf(order: ControlOrder, state: RoundTrip): ControlTrip {
+  const ending = endingOf(state)
+  const back = backOf(state)
+  return {
+    id: order.id,
+    reference: order.reference.address,
+    started_at: state.startedAt.wallMs,
+    returned_at: back?.at.wallMs ?? null,
+    finished_at: ending.finishedAt.wallMs,
+    outcome: ending.outcome,
+    rtt_ms: back === null ? null : duration(rttMs(state, back)),
+  }
+}
+
+export const overdueOf = (order: TestOrder, state: RoundTrip, nowMs: number): Overdue => ({
+  test_id: order.id,
+  monitor_id: order.plan.monitor_id,
+  started_at: state.startedAt.wallMs,
+  at: nowMs,
+})
+
+/** `rttMs` may come from the wall clock where the machine was started again in between; that can even be negative. */
+export const lateReturnOf = (
+  test: { id: string; monitorId: string },
+  late: { returnedAtMs: number; rttMs: number; stampAtMs: number | null },
+): LateReturn => ({
+  test_id: test.id,
+  monitor_id: test.monitorId,
+  returned_at: late.returnedAtMs,
+  rtt_ms: duration(late.rttMs),
+  stamp_at: late.stampAtMs,
+})
+
+/** An echo that made the outcome is told as what came back; its missing stamp tells the rest. */
+const backOf = (state: RoundTrip) => state.back ?? (state.ending?.outcome === 'echo' ? state.echo : null)
+
+function endingOf(state: RoundTrip) {
+  if (state.ending === null) throw new TypeError('Only a trip that is over can be told')
+  return state.ending
+}
+
+/**
+ * The stages of the dialogue that got the mail out, or of the last one that failed; before it the wait since the start, where the
+ * mail was not taken at the first attempt; after it the way back.
+ */
+function stagesOf(state: RoundTrip): TestResult['stages'] {
+  const { sent, startedAt } = state
+  const back = backOf(state)
+  if (sent === null) return rounded(state.failure?.stages ?? [])
+  const waitMs = sent.startedAt.monotonicMs - startedAt.monotonicMs
+  const wait = state.attempts > 1 ? [{ name: 'wait', ms: waitMs }] : []
+  const way = back === null ? [] : [{ name: 'return', ms: back.at.monotonicMs - sent.at.monotonicMs }]
+  return rounded([...wait, ...sent.stages, ...way])
+}
+
+const rounded = (stages: TestResult['stages']) => stages.slice(0, 30).map(({ name, ms }) => ({ name, ms: duration(ms) }))
+
+/** A returned mail may be here before our own clock has been read after the final dot: such a duration is nothing, not less. */
+const duration = (ms: number): number => Math.max(0, Math.round(ms * 1000) / 1000)
