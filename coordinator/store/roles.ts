@@ -47,7 +47,13 @@ type Facts = {
   public_may_create: boolean
 }
 
-type Rights = { owner_settable: boolean; app_settable: boolean; owner_may_create: boolean; app_is_owner: boolean }
+type Rights = {
+  owner_settable: boolean
+  app_settable: boolean
+  owner_may_create: boolean
+  app_may_use: boolean
+  app_is_owner: boolean
+}
 
 /** What is still to be done, as statements: the same list is run, and shown where running it is refused. */
 async function missingStatements(sql: Sql): Promise<string[]> {
@@ -66,6 +72,7 @@ async function missingStatements(sql: Sql): Promise<string[]> {
       ...(facts.app_exists ? [] : [`create role ${appRole} nologin`]),
       `grant ${ownerRole}, ${appRole} to ${user}`,
       `grant create, usage on schema public to ${ownerRole}`,
+      `grant usage on schema public to ${appRole}`,
     ]
   }
 
@@ -75,6 +82,7 @@ async function missingStatements(sql: Sql): Promise<string[]> {
     select pg_has_role(session_user, ${ownerRole}, version.right) as owner_settable,
       pg_has_role(session_user, ${appRole}, version.right) as app_settable,
       has_schema_privilege(${ownerRole}, 'public', 'CREATE') as owner_may_create,
+      has_schema_privilege(${appRole}, 'public', 'USAGE') as app_may_use,
       pg_has_role(${appRole}, ${ownerRole}, 'MEMBER') as app_is_owner
     from version`
   if (rights === undefined) return []
@@ -82,6 +90,7 @@ async function missingStatements(sql: Sql): Promise<string[]> {
   if (!rights.owner_settable) statements.push(`grant ${ownerRole} to ${user}`)
   if (!rights.app_settable) statements.push(`grant ${appRole} to ${user}`)
   if (!rights.owner_may_create) statements.push(`grant create, usage on schema public to ${ownerRole}`)
+  if (!rights.app_may_use) statements.push(`grant usage on schema public to ${appRole}`)
   // Databases from before version 15 let everybody create tables.
   if (facts.public_may_create) statements.push('revoke create on schema public from public')
   if (facts.app_powerful) statements.push(`alter role ${appRole} nosuperuser nobypassrls nocreaterole nocreatedb`)
