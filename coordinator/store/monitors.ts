@@ -1,0 +1,195 @@
+/** Monitors: what is watched and, for those who look, how it stands. Judging them is in judging.ts. */
+import type { Target } from '../../common/wire/test.ts'
+import { initialMonitorState, type Mode } from '../core/judgement.ts'
+import type { TestFact } from '../core/verdict.ts'
+import type { Sql } from './connection.ts'
+import { ofCustomer, olderThan, only, type Paging, type Whose } from './paging.ts'
+
+export type MonitorSettings = {
+  name: string
+  kind: 'roundtrip'
+  target: Target
+  period_s: number
+  timeout_s: number
+  slow_s: number
+  retest_wait_s: number
+  hard_confirm_s: number
+  open_period_s: number
+  vantages: number
+  quorum: number
+  mode: Mode
+  accept_echo: boolean
+  escalation_policy_id: string | null
+}
+
+/** One vantage's newest test, with what its verdict depends on. */
+export type StandingTest = {
+  probe_id: string
+  probe_name: string
+  region: string
+  test: TestFact | null
+  rtt_ms: number | null
+  proof_started_ms: number | null
+  passed_before: boolean
+}
+
+export type MonitorRow = MonitorSettings & {
+  id: string
+  customer_id: string
+  generation: number
+  created_at: number
+  decision: string
+  decision_reason: string
+  decision_since: number
+  incident_id: string | null
+  standing: StandingTest[]
+  /** The database's clock when the row was read. */
+  now_ms: number
+}
+
+type StandingColumns = Omit<StandingTest, 'test'> & { monitor_id: string } & { [K in keyof TestFact]: TestFact[K] | null }
+
+export async function listMonitors(sql: Sql, whose: Whose, paging: Paging): Promise<MonitorRow[]> {
+  return withStanding(
+    sql,
+    await sql<BareMonitor[]>`
+      ${bareMonitors(sql)} where ${ofCustomer(sql, whose, 'm.customer_id')} and ${olderThan(sql, paging, 'm.id')} and deleted_at is null
+      order by m.id desc limit ${paging.limit + 1}`,
+  )
+}
+
+/** Those of the monitors that exist, in no order. */
+export async function findMonitors(sql: Sql, whose: Whose, ids: string[]): Promise<MonitorRow[]> {
+  return withStanding(
+    sql,
+    await sql<BareMonitor[]>`
+      ${bareMonitors(sql)} where m.id = any(${ids}::uuid[]) and ${ofCustomer(sql, whose, 'm.customer_id')} and deleted_at is null`,
+  )
+}
+
+export async function findMonitor(sql: Sql, whose: Whose, id: string): Promise<MonitorRow | undefined> {
+  return (await findMonitors(sql, whose, [id]))[0]
+}
+
+type BareMonitor = Omit<MonitorRow, 'standing'>
+
+const bareMonitors = (sql: Sql) => sql`
+  select m.id, m.customer_id, m.name, kind, target, period_s, timeout_s, slow_s, retest_wait_s, hard_confirm_s, open_period_s, vantages,
+    quorum, mode, accept_echo, escalation_policy_id, generation, m.created_at, s.decision, s.decision_reason, s.decision_since,
+    s.incident_id, clock_timestamp() as now_ms
+  from monitors m join monitor_states s on s.customer_id = m.customer_id and s.monitor_id = m.id`
+
+/** The newest test of every vantage comes by one index look-up each, however many results there are. */
+async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise<MonitorRow[]> {
+  if (monitors.length === 0) return []
+  const rows = await sql<StandingColumns[]>`
+    select a.monitor_id, a.probe_id, p.name as probe_name, p.region, r.id, r.cause, r.attempt, r.first_test_id,
+      r.started_at as started_ms, r.finished_at as finished_ms, r.outcome, r.rtt_ms,
+      (select max(f.started_at) from probe_proofs f
+        where f.probe_id = p.id and f.domain <> lower(split_part(m.target->>'address', '@', 2))) as proof_started_ms,
+      r.outcome = 'deferred' and exists (
+        select from results b where b.customer_id = m.customer_id and b.monitor_id = m.id and b.probe_id = p.id
+          and b.started_at > now() - interval '30 days' and b.outcome in ('ok', 'slow')) as passed_before
+    from unnest(${monitors.map((row) => row.customer_id)}::uuid[], ${monitors.map((row) => row.id)}::uuid[]) as wanted (customer_id, id)
+    join monitors m on m.customer_id = wanted.customer_id and m.id = wanted.id
+    join assignments a on a.customer_id = m.customer_id and a.monitor_id = m.id and a.withdrawn_at is null and a.last_slot is null
+    join probes p on p.id = a.probe_id
+    left join lateral (
+      select * from results where customer_id = m.customer_id and monitor_id = m.id and probe_id = p.id
+      order by started_at desc limit 1) r on true
+    order by p.region, p.id`
+  const byMonitor = Map.groupBy(rows, (row) => row.monitor_id)
+  return monitors.map((monitor) => ({ ...monitor, standing: (byMonitor.get(monitor.id) ?? []).map(standingOf) }))
+}
+
+function standingOf(row: StandingColumns): StandingTest {
+  const { probe_id, probe_name, region, rtt_ms, proof_started_ms, passed_before } = row
+  const test = row.id === null ? null : testOf(row as StandingColumns & TestFact)
+  return { probe_id, probe_name, region, test, rtt_ms, proof_started_ms, passed_before: passed_before ?? false }
+}
+
+const testOf = ({ id, cause, attempt, first_test_id, started_ms, finished_ms, outcome }: TestFact): TestFact => ({
+  id,
+  cause,
+  attempt,
+  first_test_id,
+  started_ms,
+  finished_ms,
+  outcome,
+})
+
+/** Adds the monitor with its state; it is marked to be assigned. */
+export async function insertMonitor(sql: Sql, monitor: MonitorSettings & { id: string; customer_id: string }): Promise<void> {
+  const { now_ms } = only(
+    await sql<{ now_ms: number }[]>`
+      insert into monitors (customer_id, id, name, kind, target, period_s, timeout_s, slow_s, retest_wait_s, hard_confirm_s,
+        open_period_s, vantages, quorum, mode, accept_echo, escalation_policy_id, epoch_at, assign_at)
+      values (${monitor.customer_id}, ${monitor.id}, ${monitor.name}, ${monitor.kind}, ${sql.json(monitor.target)}, ${monitor.period_s},
+        ${monitor.timeout_s}, ${monitor.slow_s}, ${monitor.retest_wait_s}, ${monitor.hard_confirm_s}, ${monitor.open_period_s},
+        ${monitor.vantages}, ${monitor.quorum}, ${monitor.mode}, ${monitor.accept_echo}, ${monitor.escalation_policy_id}, now(), now())
+      returning now() as now_ms`,
+  )
+  const state = initialMonitorState(now_ms)
+  await sql`
+    insert into monitor_states (customer_id, monitor_id, state, decision, decision_reason, decision_since)
+    values (${monitor.customer_id}, ${monitor.id}, ${sql.json(state)}, ${state.decision}, ${state.reason}, ${state.decision_since_ms})`
+}
+
+/** Held until the transaction ends: changes of one monitor come one after the other. False where there is none. */
+export async function lockMonitorForChange(sql: Sql, customerId: string, id: string): Promise<boolean> {
+  const rows = await sql`
+    select from monitors where customer_id = ${customerId} and id = ${id} and deleted_at is null for update`
+  return rows.length > 0
+}
+
+/** Writes all settings. `reassign`: what a probe must know has changed, so a new generation of assignments is due. */
+export async function replaceMonitor(
+  sql: Sql,
+  monitor: MonitorSettings & { id: string; customer_id: string },
+  reassign: boolean,
+): Promise<void> {
+  await sql`
+    update monitors set name = ${monitor.name}, target = ${sql.json(monitor.target)}, period_s = ${monitor.period_s},
+      timeout_s = ${monitor.timeout_s}, slow_s = ${monitor.slow_s}, retest_wait_s = ${monitor.retest_wait_s},
+      hard_confirm_s = ${monitor.hard_confirm_s}, open_period_s = ${monitor.open_period_s}, vantages = ${monitor.vantages},
+      quorum = ${monitor.quorum}, mode = ${monitor.mode}, accept_echo = ${monitor.accept_echo},
+      escalation_policy_id = ${monitor.escalation_policy_id}
+      ${reassign ? sql`, generation = generation + 1, assign_at = now()` : sql``}
+    where customer_id = ${monitor.customer_id} and id = ${monitor.id}`
+  // The votes that are in may mean something else now.
+  await sql`
+    update monitor_states set judge_at = least(judge_at, now())
+    where customer_id = ${monitor.customer_id} and monitor_id = ${monitor.id}`
+}
+
+/** Without a state row nothing judges the monitor any more, whatever results still arrive. */
+export async function deleteMonitor(sql: Sql, customerId: string, id: string): Promise<void> {
+  await sql`delete from monitor_states where customer_id = ${customerId} and monitor_id = ${id}`
+  await sql`
+    update monitors set deleted_at = now(), assign_at = now(), generation = generation + 1
+    where customer_id = ${customerId} and id = ${id}`
+}
+
+/** The probes that hold the monitor now. */
+export async function assignedProbes(sql: Sql, customerId: string, monitorId: string): Promise<string[]> {
+  const rows = await sql<{ probe_id: string }[]>`
+    select probe_id from assignments a
+    where customer_id = ${customerId} and monitor_id = ${monitorId} and withdrawn_at is null and last_slot is null
+      and exists (select from probes where id = a.probe_id and retired_at is null)
+    order by probe_id`
+  return rows.map((row) => row.probe_id)
+}
+
+/** The names of the customer's monitors that ask for more than a level grants. */
+export async function monitorsBeyond(
+  sql: Sql,
+  customerId: string,
+  granted: { period_min_s: number; vantages: number; modes: Mode[] },
+): Promise<string[]> {
+  const rows = await sql<{ name: string }[]>`
+    select name from monitors
+    where customer_id = ${customerId} and deleted_at is null
+      and (period_s < ${granted.period_min_s} or vantages > ${granted.vantages} or mode <> all(${granted.modes}::text[]))
+    order by name limit 20`
+  return rows.map((row) => row.name)
+}
