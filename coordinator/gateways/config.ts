@@ -52,7 +52,10 @@ export const defaultGateways: GatewaySettings[] = [{ kind: 'console', name: 'con
 
 const gatewaysMax = 10
 
-/** Throws an Error that lists every fault; its message completes the sentence "MAILSCOUT_SMS_GATEWAYS …". Quotes no values: they hold passwords. */
+/**
+ * Throws an Error that lists every fault; its message completes the sentence "MAILSCOUT_SMS_GATEWAYS …". It quotes no values,
+ * because they hold passwords.
+ */
 export function parseGateways(text: string): GatewaySettings[] {
   const value = parseJson(text)
   if (!Array.isArray(value) || value.length < 1 || value.length > gatewaysMax) {
@@ -130,7 +133,7 @@ function templateFaults({ url, headers = {}, body, method, success, provider_id 
     const type = Object.entries(headers).find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? ''
     if (escapeForContentType(type) === undefined) {
       faults.push(
-        '.headers must give the content-type of .body: application/x-www-form-urlencoded, application/json, application/xml or text/plain',
+        '.headers must give the content-type of .body: application/x-www-form-urlencoded, application/json, text/xml or text/plain',
       )
     }
   }

@@ -9,7 +9,8 @@
  * - date is text, `2026-11-23`. A timestamp without time zone is not used.
  * - jsonb takes and gives any JSON value: pass the value (or `sql.json(value)`), never a stringified one, which would be stored
  *   as one JSON string.
- * - Arrays of text, numbers, uuids and times are passed as they are, with a cast: `unnest(${ids}::uuid[], ${times}::timestamptz[])`.
+ * - Arrays of text, numbers, uuids and times are passed as they are with a cast:
+ *   `unnest(${ids}::uuid[], ${times}::timestamptz[])`.
  *   Arrays of booleans need `sql.array(values, 16)`; lists of JSON documents go in as one document:
  *   `jsonb_to_recordset(${sql.json(rows)})`.
  */

@@ -31,13 +31,15 @@ function locatePackage(): string {
   } catch (error) {
     throw new MailscoutError(
       'CONFIG_INVALID',
-      `There is no embedded PostgreSQL for this machine (${name} is not installed): set DATABASE_URL to a PostgreSQL 15 or later.`,
+      `There is no embedded PostgreSQL for this machine (no package ${name}): set DATABASE_URL (PostgreSQL 15 or later).`,
       { cause: error },
     )
   }
 }
 
-/** npm packages hold no symbolic links: the package's install script makes them, and `npm ci --ignore-scripts` leaves them out. */
+/**
+ * npm packages hold no symbolic links. The package's install script makes them, and `npm ci --ignore-scripts` leaves them out.
+ */
 async function makeLibraryLinks(packageFolder: string): Promise<void> {
   const text = await readFile(join(packageFolder, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]')
   const links = JSON.parse(text) as { source: string; target: string }[]
@@ -77,7 +79,8 @@ async function majorVersion(postgres: string, runAs: RunAs): Promise<string> {
   } catch (error) {
     throw new MailscoutError(
       'CONFIG_INVALID',
-      `The embedded PostgreSQL does not run on this machine (${errorMessage(error).trim()}). It needs glibc; set DATABASE_URL to use another server.`,
+      `The embedded PostgreSQL does not run on this machine (${errorMessage(error).trim()}). ` +
+        'It needs glibc; set DATABASE_URL to use another server.',
       { cause: error },
     )
   }

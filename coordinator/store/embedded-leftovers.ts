@@ -34,11 +34,10 @@ export async function takeOwnership(place: Place): Promise<() => Promise<void>> 
   return () => rm(path, { force: true })
 }
 
-const inUse = (place: Place, pid: number | undefined) =>
-  new MailscoutError(
-    'CONFLICT',
-    `Another coordinator${pid === undefined ? '' : ` (process ${pid})`} uses the database in ${place.folder}: stop it, or set another DATA_DIR.`,
-  )
+function inUse(place: Place, pid: number | undefined): MailscoutError {
+  const who = pid === undefined ? 'Another coordinator' : `Another coordinator (process ${pid})`
+  return new MailscoutError('CONFLICT', `${who} uses the database in ${place.folder}: stop it, or set another DATA_DIR.`)
+}
 
 /**
  * Stops the server that a killed coordinator left behind. Stopped, not reused: a reused one would have no log, no exit event

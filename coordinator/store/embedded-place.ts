@@ -63,7 +63,7 @@ async function serviceUser(): Promise<RunAs> {
   if (entry === undefined) {
     throw new MailscoutError(
       'CONFIG_INVALID',
-      'PostgreSQL refuses to run as root, and there is neither a user `postgres` nor `nobody`: run Mailscout as an ordinary user.',
+      'PostgreSQL refuses to run as root, and there is no user `postgres` or `nobody`: run Mailscout as an ordinary user.',
     )
   }
   return { uid: Number(entry[2]), gid: Number(entry[3]) }
@@ -113,7 +113,7 @@ async function existingElsewhere(folder: string, pointer: string): Promise<strin
   if (await stat(folder).catch(() => undefined)) return folder
   throw new MailscoutError(
     'CONFIG_INVALID',
-    `${pointer} says that the database lies in ${folder}, which is gone: restore it, or remove the file to start with an empty one.`,
+    `${pointer} says that the database lies in ${folder}, which is gone: restore it, or remove the file to start empty.`,
   )
 }
 

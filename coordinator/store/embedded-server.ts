@@ -122,7 +122,7 @@ async function isReady(place: Place, pid: number): Promise<boolean> {
   return lines[0] === String(pid) && lines[7]?.trim() === 'ready'
 }
 
-/** Fast shutdown (transactions are rolled back, a checkpoint is written); if that hangs, immediate shutdown (recovery at the next start). */
+/** Fast shutdown (transactions rolled back, a checkpoint written); if that hangs, immediate (recovery at the next start). */
 async function stop(child: ChildProcess, exited: Promise<ServerExit>, runtime: Runtime, logger: Logger): Promise<void> {
   for (const [signal, boundMs] of [
     ['SIGINT', fastStopMs],

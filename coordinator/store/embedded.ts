@@ -84,7 +84,7 @@ async function cleanUp(place: Place, giveBack: () => Promise<void>): Promise<voi
   await giveBack()
 }
 
-/** Makes the data folder at the first start. Made aside and renamed, so that an interrupted initdb is never taken for a whole one. */
+/** The first start makes the data folder, aside and then renamed: an interrupted initdb is never taken for a whole one. */
 async function ensureCluster(place: Place, binaries: Binaries, logger: Logger): Promise<void> {
   if (await stat(place.data).catch(() => undefined)) return refuseOtherMajor(place, binaries)
 

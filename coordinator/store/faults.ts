@@ -29,7 +29,7 @@ const errorCode = (error: unknown): string => {
   return typeof code === 'string' ? code : ''
 }
 
-/** True where the server could not be reached or went away: the same statement may succeed later, and it may have succeeded now. */
+/** The server could not be reached or went away: the same statement may succeed later, and it may have succeeded now. */
 export const isConnectionFault = (error: unknown): boolean =>
   connectionFaults.has(errorCode(error)) || errorCode(error).startsWith('08')
 

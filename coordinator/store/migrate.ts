@@ -90,7 +90,8 @@ function refuseForeignHistory(recorded: Recorded[], migrations: Migration[]): vo
     if (row.version === migration?.version && row.checksum === migration.checksum) continue
     throw new MailscoutError(
       'MIGRATION_CHANGED',
-      `The database was made with another ${row.name} than this program has: migrations are never edited; add a new one, or restore the file.`,
+      `The database was made with another ${row.name} than this program has: ` +
+        'migrations are never edited; restore the file, or add a new one.',
     )
   }
 }

@@ -35,7 +35,8 @@ export async function prepareRoles(sql: Sql): Promise<void> {
   const reason = refusal === undefined ? '' : ` (${errorMessage(refusal)})`
   throw new MailscoutError(
     'DATABASE_ROLES_MISSING',
-    `The user of DATABASE_URL may not prepare the database${reason}. Let its administrator run, in that database:\n  ${statements.map((statement) => `${statement};`).join('\n  ')}`,
+    `The user of DATABASE_URL may not prepare the database${reason}. Let its administrator run, in that database:` +
+      statements.map((statement) => `\n  ${statement};`).join(''),
   )
 }
 
@@ -61,7 +62,9 @@ async function missingStatements(sql: Sql): Promise<string[]> {
     select session_user::text,
       exists (select from pg_roles where rolname = ${ownerRole}) as owner_exists,
       exists (select from pg_roles where rolname = ${appRole}) as app_exists,
-      exists (select from pg_roles where rolname = ${appRole} and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb)) as app_powerful,
+      exists (
+        select from pg_roles where rolname = ${appRole} and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb)
+      ) as app_powerful,
       exists (select from pg_namespace, aclexplode(nspacl) where nspname = 'public' and grantee = 0 and privilege_type = 'CREATE')
         as public_may_create`
   if (facts === undefined) return []
