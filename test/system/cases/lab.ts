@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { useLab } from '../lab/current.ts'
+import { HttpClient } from '../lab/http.ts'
 import { plainMail, readMailbox, sendMail } from '../lab/mail.ts'
 import { mustRunInside } from '../lab/processes.ts'
 import { Sink } from '../lab/sink.ts'
@@ -197,6 +198,14 @@ describe('the lab: servers', () => {
     const fromAfar = lab.database.url.replace('127.0.0.1', lab.host('coordinator').address)
     await assert.rejects(ask('eu', fromAfar))
   })
+
+  test('the database survives kill -9', async () => {
+    await lab.database.query('create table survivor as select 42 as answer')
+    await lab.database.kill()
+    await assert.rejects(lab.database.query('select 1'))
+    await lab.database.start()
+    assert.equal(await lab.database.query('select answer from survivor'), '42')
+  })
 })
 
 describe('the lab: SMS gateway', { concurrency: true }, () => {
@@ -227,11 +236,7 @@ describe('the lab: SMS gateway', { concurrency: true }, () => {
 })
 
 describe('the lab: programs', () => {
-  before(() => assert.equal(existsSync('/etc/netns'), true))
-  after(() => lab.network.faults.heal())
-
   test('a program is reached over HTTP from outside, dies by kill -9, and comes back', async () => {
-    const { HttpClient } = await import('../lab/http.ts')
     const server = `require('node:http').createServer((q, s) => s.end(JSON.stringify({ pid: process.pid }))).listen(8080, () => console.log('ready'))`
     const program = lab.programs.start({ name: 'web', at: lab.host('coordinator'), command: [process.execPath, '-e', server] })
     await program.awaitLog(/ready/)

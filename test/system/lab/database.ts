@@ -2,8 +2,9 @@
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, chownSync, globSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Host } from './network.ts'
+import { type Host, processesIn } from './network.ts'
 import { mustRunInside, type Program, type Programs } from './processes.ts'
+import { until } from './until.ts'
 
 const owner = 'mailscout'
 
@@ -67,8 +68,13 @@ export class Database {
     return (await mustRunInside(this.#host, [...psql, '-d', database, '-c', sql])).trim()
   }
 
+  /** kill -9 of the server, as a crash would; returns when its children have noticed, before that it cannot start again. */
   async kill(): Promise<void> {
     await this.#program.kill()
+    const isPostgres = (pid: number) => readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('postgres')
+    await until('the children of PostgreSQL to end', () => !processesIn(this.#host.namespace).some(isPostgres), {
+      withinMs: 10_000,
+    })
   }
 }
 

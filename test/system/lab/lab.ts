@@ -6,8 +6,8 @@
  *   customer.test   reference.test   ap.probe.test    infra
  *   Postfix         prepared         Postfix, Dovecot  DNS, SMS gateway
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { CertificateAuthority } from './certificates.ts'
 import { Database } from './database.ts'
 import { Dns } from './dns.ts'
@@ -59,8 +59,8 @@ export class Lab {
 
   /** Lays everything out; `start` runs it. */
   constructor(runId: string) {
-    this.directory = join(parent, `${directoryPrefix}${runId}`)
-    for (const folder of ['', 'log', 'run', 'tls']) mkdirSync(join(this.directory, folder), { mode: 0o755 })
+    this.directory = directoryOf(runId)
+    for (const folder of ['', 'bin', 'log', 'run', 'tls']) mkdirSync(join(this.directory, folder), { mode: 0o755 })
     this.programs = new Programs(join(this.directory, 'log'))
     this.network = new Network(namespacePrefix(runId), 'infra', hosts)
     this.authority = new CertificateAuthority(join(this.directory, 'tls'))
@@ -112,23 +112,30 @@ export class Lab {
     return new MailHost({ host: this.host(hostName), hostname, domain, directory, certificateFile }, this.programs)
   }
 
-  /** Ends and removes everything. `keepFiles` leaves the logs and mailboxes for a person to look at. */
-  async remove(keepFiles: boolean): Promise<void> {
-    await this.programs.endAll()
-    removeNamespaces(this.network.prefix)
-    if (!keepFiles) rmSync(this.directory, { recursive: true, force: true })
+  /** Copies a program to where every user of every host may read and run it, and returns the copy's path. */
+  share(file: string): string {
+    const copy = join(this.directory, 'bin', basename(file))
+    cpSync(file, copy)
+    chmodSync(copy, 0o755)
+    return copy
   }
+}
+
+export function directoryOf(runId: string): string {
+  return join(parent, directoryPrefix + runId)
+}
+
+/** Ends and removes all of a run, even one that did not get up. `keepFiles` leaves logs and mailboxes for a person to look at. */
+export function removeRun(runId: string, keepFiles = false): void {
+  removeNamespaces(namespacePrefix(runId))
+  if (!keepFiles) rmSync(directoryOf(runId), { recursive: true, force: true })
 }
 
 /** Removes what runs left behind that were killed before they could do so themselves. The run id is the process id. */
 export function removeLeftovers(): void {
-  const folders = readdirSync(parent).filter((name) => name.startsWith(directoryPrefix))
-  const byFolder = folders.map((name) => name.slice(directoryPrefix.length))
-  const byNamespace = namespacesOf('ms').flatMap((name) => /^ms(\d+)-/.exec(name)?.[1] ?? [])
-  for (const runId of new Set([...byFolder, ...byNamespace])) {
-    if (!/^\d+$/.test(runId) || isSystemTest(Number(runId))) continue
-    removeNamespaces(namespacePrefix(runId))
-    rmSync(join(parent, directoryPrefix + runId), { recursive: true, force: true })
+  for (const namespace of namespacesOf('ms')) {
+    const runId = /^ms(\d+)-/.exec(namespace)?.[1]
+    if (runId !== undefined && !isSystemTest(Number(runId))) removeRun(runId)
   }
 }
 

@@ -44,7 +44,7 @@ export class Network {
     ])
     // What comes back from the delay goes on by the ordinary table, or it would be delayed for ever.
     ip(this.routerNamespace, ['rule add priority 100 iif delay lookup main'])
-    set(this.routerNamespace, ['net/ipv4/ip_forward=1'])
+    setKernel(this.routerNamespace, ['net/ipv4/ip_forward=1'])
     this.faults = new Faults(this.routerNamespace)
     for (const plan of plans) this.addHost(plan)
   }
@@ -100,10 +100,15 @@ export class Network {
 /** Ends every process in the namespaces that begin with `prefix`, and removes these namespaces. */
 export function removeNamespaces(prefix: string): void {
   for (const namespace of namespacesOf(prefix)) {
-    for (let round = 0; round < 50 && killAllIn(namespace) > 0; round++) {
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+    try {
+      for (let round = 0; round < 50 && killAllIn(namespace) > 0; round++) {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+      }
+      execFileSync('ip', ['netns', 'delete', namespace], { stdio: 'pipe' })
+    } catch (error) {
+      // Another run, started at the same time, may have swept the same leftovers.
+      if (namespacesOf(prefix).includes(namespace)) throw error
     }
-    execFileSync('ip', ['netns', 'delete', namespace])
     rmSync(etcOf(namespace), { recursive: true, force: true })
   }
 }
@@ -116,9 +121,17 @@ export function namespacesOf(prefix: string): string[] {
     .filter((name) => name.startsWith(prefix))
 }
 
+/** The process ids in a namespace, zombies left out. */
+export function processesIn(namespace: string): number[] {
+  return execFileSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8', stdio: 'pipe' })
+    .split('\n')
+    .filter(Boolean)
+    .map(Number)
+}
+
 /** A process can only be in such a namespace because the lab put it or its parent there. Returns how many were found. */
 function killAllIn(namespace: string): number {
-  const pids = execFileSync('ip', ['netns', 'pids', namespace], { encoding: 'utf8' }).split('\n').filter(Boolean).map(Number)
+  const pids = processesIn(namespace)
   for (const pid of pids) {
     try {
       process.kill(pid, 'SIGKILL')
@@ -131,12 +144,12 @@ function killAllIn(namespace: string): number {
 
 function makeNamespace(namespace: string): void {
   execFileSync('ip', ['netns', 'add', namespace])
-  set(namespace, ['net/ipv6/conf/all/disable_ipv6=1', 'net/ipv4/conf/all/rp_filter=0', 'net/ipv4/conf/default/rp_filter=0'])
+  setKernel(namespace, ['net/ipv6/conf/all/disable_ipv6=1', 'net/ipv4/conf/all/rp_filter=0', 'net/ipv4/conf/default/rp_filter=0'])
   ip(namespace, ['link set lo up'])
 }
 
 /** Kernel settings of a namespace, written as /proc names them: `sysctl` is not on every machine. */
-function set(namespace: string, settings: readonly string[]): void {
+function setKernel(namespace: string, settings: readonly string[]): void {
   const script = settings.map((setting) => setting.replace(/^(.*)=(.*)$/, 'echo $2 > /proc/sys/$1')).join('\n')
   execFileSync('ip', ['netns', 'exec', namespace, 'sh', '-e'], { input: script })
 }

@@ -1,4 +1,7 @@
-/** Programs inside the lab's hosts: started with a clean environment, watched through their log file, ended at the end. */
+/**
+ * Programs inside the lab's hosts: started with a clean environment, watched through their log file. What
+ * still runs at the end is found by its namespace and ended there.
+ */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -126,7 +129,6 @@ export class Program {
 
 export class Programs {
   readonly #logDirectory: string
-  readonly #all: Program[] = []
 
   constructor(logDirectory: string) {
     this.#logDirectory = logDirectory
@@ -134,18 +136,11 @@ export class Programs {
 
   /** Makes a program without starting it. */
   prepare(spec: ProgramSpec): Program {
-    const program = new Program(spec, join(this.#logDirectory, `${spec.name}.log`))
-    this.#all.push(program)
-    return program
+    return new Program(spec, join(this.#logDirectory, `${spec.name}.log`))
   }
 
   start(spec: ProgramSpec): Program {
     return this.prepare(spec).start()
-  }
-
-  /** kill -9 for all that still run: what they leave behind is thrown away with the lab. */
-  async endAll(): Promise<void> {
-    await Promise.all(this.#all.map((program) => program.kill()))
   }
 }
 
