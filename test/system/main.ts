@@ -6,7 +6,7 @@
  * A failed run, or one with --keep, leaves its logs and mailboxes behind and says where.
  */
 import { globSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { setLab } from './lab/current.ts'
@@ -26,7 +26,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 await startLab()
 
 const all = globSync(join(import.meta.dirname, 'cases/*.ts')).sort()
-const files = chosen.length === 0 ? all : all.filter((file) => chosen.some((part) => file.includes(part)))
+const files = chosen.length === 0 ? all : all.filter((file) => chosen.some((part) => basename(file).includes(part)))
 // In one process, so that the cases share the lab; the runner finishes when all of them have.
 const tests = run({ files, isolation: 'none', timeout: caseTimeoutMs })
 tests.on('test:summary', ({ counts, success }) => {
