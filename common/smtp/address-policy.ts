@@ -111,8 +111,8 @@ function embeddedIpv4(address: string): string {
   return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`
 }
 
-/** The eight groups of a valid IPv6 address. */
-function ipv6Groups(address: string): number[] {
+/** The eight groups of a valid IPv6 address without zone. */
+export function ipv6Groups(address: string): number[] {
   // The URL parser knows every way to write one, and gives back hexadecimal groups with at most one `::`.
   const plain = new URL(`http://[${address}]/`).hostname.slice(1, -1)
   const [head = '', tail] = plain.split('::')
