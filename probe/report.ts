@@ -48,6 +48,7 @@ export class Reporter {
   #sentSeq = 0
   #healthDue = false
   #pumping = false
+  #asked = false
   #cancelWake: (() => void) | undefined
   #cancelHealth = (): void => {}
   #idle: (() => void)[] = []
@@ -112,13 +113,15 @@ export class Reporter {
   }
 
   async #pump(): Promise<void> {
+    // Asked while it is under way, it looks once more: what it saw last may have changed since.
+    this.#asked = true
     if (this.#pumping) return
     this.#pumping = true
-    try {
+    while (this.#asked) {
+      this.#asked = false
       while (await this.#sendNext());
-    } finally {
-      this.#pumping = false
     }
+    this.#pumping = false
   }
 
   /** False when there is nothing to do before the next wake, acknowledgement or session. */
