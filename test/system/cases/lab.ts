@@ -22,7 +22,7 @@ function send(region: string, to: string, subject: string) {
 /** A pipe program as a mail administrator installs one: it notes who ran it, and keeps the mail. */
 function installNote(user: string): { command: string; noted: () => string } {
   const note = join(lab.customer.home(user), 'noted')
-  const script = `#!/bin/sh\n{ id -un; echo "node $(${lab.userNode} --version)"; cat; } >> ${note}\n`
+  const script = `#!/bin/sh\n{ id -un; echo "configured by $NOTE_CONFIG"; echo "node $(${lab.userNode} --version)"; cat; } >> ${note}\n`
   const command = lab.customer.writeFor(user, 'note.sh', script, 0o755)
   return { command, noted: () => (existsSync(note) ? readFileSync(note, 'utf8') : '') }
 }
@@ -31,12 +31,12 @@ describe('the lab: mail', { concurrency: true }, () => {
   test('a .forward to a program gets the mail, as its user, and keeps no copy', async () => {
     const address = lab.customer.addUser('piped')
     const { command, noted } = installNote('piped')
-    lab.customer.setForward('piped', `"|${command}"`)
+    lab.customer.setForward('piped', `"|env NOTE_CONFIG=/a/file ${command}"`)
     assert.equal((await send('eu', address, 'to the program')).ok, true)
     const seen = await until('the program to run', () => noted().includes('Subject: to the program') && noted(), {
       withinMs: arrivesWithinMs,
     })
-    assert.match(seen, /^piped\nnode v\d+/)
+    assert.match(seen, /^piped\nconfigured by \/a\/file\nnode v\d+/)
     assert.deepEqual(lab.customer.mails('piped'), [])
   })
 
