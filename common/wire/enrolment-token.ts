@@ -10,7 +10,10 @@ export const writeEnrolmentToken = (secret: Uint8Array, rootKid: string): string
 export function readEnrolmentToken(token: string): { rootKid: string } {
   const match = /^mse1\.[A-Za-z0-9_-]{43}\.([A-Za-z0-9_-]{43})$/.exec(token)
   if (match?.[1] === undefined) {
-    throw new MailscoutError('ENROLMENT_REFUSED', 'An enrolment token looks like mse1.….…; copy the whole of it from the answer that created the probe')
+    throw new MailscoutError(
+      'ENROLMENT_REFUSED',
+      'An enrolment token looks like mse1.….…; copy the whole of it from the answer that created the probe',
+    )
   }
   return { rootKid: match[1] }
 }

@@ -20,7 +20,7 @@ export const MailAddress = Type.String({ minLength: 3, maxLength: 254, pattern: 
 export const HostName = Type.String({ minLength: 1, maxLength: 253, pattern: '^[A-Za-z0-9.:_-]+$' })
 export const Port = Type.Integer({ minimum: 1, maximum: 65_535 })
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-export const literals = <T extends string>(...values: T[]) => Type.Union(values.map((value) => Type.Literal(value)))
+export const literals = <const T extends readonly string[]>(...values: T) => Type.Enum([...values] as unknown as T)
 
 /** An object that refuses members it does not know. */
 export const strict = <T extends Record<string, TSchema>>(properties: T) =>
@@ -35,6 +35,7 @@ export function checker<T extends TSchema>(schema: T, code: ErrorCode): (value: 
     if (validator.Check(value)) return value as Static<T>
     const [first] = validator.Errors(value)
     const field = first === undefined ? '' : first.instancePath.replace(/^\//, '').replaceAll('/', '.')
-    throw new MailscoutError(code, `${field === '' ? 'The document' : field} ${first?.message ?? 'is not valid'}`, { field })
+    const problem = first?.message === 'schema is false' ? 'is not known here' : (first?.message ?? 'is not valid')
+    throw new MailscoutError(code, `${field === '' ? 'The document' : field} ${problem}`, { field })
   }
 }

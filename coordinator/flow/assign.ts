@@ -6,6 +6,7 @@ import { jobStartMsMax } from '../../common/limits.ts'
 import { uuidv7 } from '../../common/runtime.ts'
 import { firstSlotFrom } from '../../common/timetable.ts'
 import { fillPositions, phaseMs } from '../core/placement.ts'
+import { announce } from '../store/announce.ts'
 import {
   claimMonitorToAssign,
   endAssignment,
@@ -21,7 +22,6 @@ import {
 } from '../store/assignments.ts'
 import type { Sql } from '../store/connection.ts'
 import { insertJob } from '../store/judging.ts'
-import { announce } from './announce.ts'
 import type { FlowContext } from './context.ts'
 
 /** Brings the assignments of one monitor up to date; false where none is waiting. */

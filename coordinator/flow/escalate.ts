@@ -3,6 +3,8 @@ import { uuidv7 } from '../../common/runtime.ts'
 import { firstStep, type StepCursor, stepAfter } from '../core/escalation.ts'
 import type { VoteView } from '../core/evidence.ts'
 import { downText, type PageFacts, resolvedText, unconfirmedResolvedText, unconfirmedText } from '../core/sms-text.ts'
+import { announce } from '../store/announce.ts'
+import { databaseNowMs } from '../store/clock.ts'
 import type { Sql } from '../store/connection.ts'
 import {
   claimDueStep,
@@ -14,7 +16,6 @@ import {
   setNextStep,
 } from '../store/incident-log.ts'
 import { insertPage, type PageKind, readInformed } from '../store/outbox.ts'
-import { announce } from './announce.ts'
 import type { FlowContext } from './context.ts'
 
 /** Takes the step that has been due the longest; false where none is due. */
@@ -22,9 +23,8 @@ export async function escalateNext(context: FlowContext): Promise<boolean> {
   return await context.database.system.begin(async (sql) => {
     const incident = await claimDueStep(sql)
     if (incident === null || incident.next_step === null || incident.next_round === null) return false
-    const [clock] = await sql<{ now: number }[]>`select clock_timestamp() as now`
     const cursor = { step: incident.next_step, round: incident.next_round, due_ms: incident.next_step_at ?? 0 }
-    await takeStep(context, sql, incident, cursor, clock?.now ?? cursor.due_ms)
+    await takeStep(context, sql, incident, cursor, await databaseNowMs(sql))
     return true
   })
 }

@@ -8,6 +8,8 @@ import type { Logger } from '../../common/log.ts'
 import type { ResultBatch } from '../../common/wire/documents.ts'
 import type { TestResult } from '../../common/wire/test.ts'
 import { admit } from '../core/admission.ts'
+import { announce, announceAll } from '../store/announce.ts'
+import { databaseNowMs } from '../store/clock.ts'
 import type { Sql } from '../store/connection.ts'
 import type { Database } from '../store/database.ts'
 import {
@@ -25,7 +27,6 @@ import {
   recordProofs,
   targetDomains,
 } from '../store/ingest.ts'
-import { announce, announceAll } from './announce.ts'
 
 export type Refusal = { id: string; code: ErrorCode; detail: string }
 export type ReportingProbe = { id: string; region: string }
@@ -68,10 +69,10 @@ async function admitResults(
   if (results.length === 0) return []
   const holdings = await findHoldings(sql, probe.id, unique(results.map((result) => result.monitor_id)))
   const jobs = await findGivenJobs(sql, probe.id, unique(results.flatMap((result) => result.job_id ?? [])))
-  const [clock] = await sql<{ now: number }[]>`select now()`
+  const nowMs = await databaseNowMs(sql)
   const admitted: AdmittedResult[] = []
   for (const result of results) {
-    const admission = admit(result, holdings, jobs, clock?.now ?? 0)
+    const admission = admit(result, holdings, jobs, nowMs)
     if ('code' in admission) refused.push({ id: result.id, ...admission })
     else admitted.push({ ...result, customer_id: admission.customer_id })
   }

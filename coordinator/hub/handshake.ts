@@ -6,7 +6,7 @@ import { readEnrolmentToken } from '../../common/wire/enrolment-token.ts'
 import { type CoordinatorFrame, type ProbeFrame, wireVersion } from '../../common/wire/frames.ts'
 import { sha256 } from '../../common/wire/keys.ts'
 import { open, seal } from '../../common/wire/seal.ts'
-import { announce } from '../flow/announce.ts'
+import { announce } from '../store/announce.ts'
 import type { Sql } from '../store/connection.ts'
 import {
   findCertificate,

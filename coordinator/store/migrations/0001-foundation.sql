@@ -369,7 +369,6 @@ create index audit_log_by_customer on audit_log (customer_id, at desc);
 
 -- Rights -----------------------------------------------------------------------------------------------------------------------
 
-grant usage on schema public to mailscout_app;
 grant select, insert, update, delete on all tables in schema public to mailscout_app;
 revoke update, delete on results, late_returns, incident_events, audit_log from mailscout_app;
 

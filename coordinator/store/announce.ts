@@ -1,5 +1,5 @@
 /** Wake-up calls between parts and coordinators, sent with the transaction. They only shorten a poll: due work is always a row. */
-import type { Sql } from '../store/connection.ts'
+import type { Sql } from './connection.ts'
 
 export type Channels = {
   /** Monitors are marked for judging. */

@@ -1,0 +1,181 @@
+/**
+ * `npm start`: everything on this machine with nothing to configure, to see Mailscout work: the coordinator with its embedded database,
+ * three probes, two mail systems made of the responder, a demo customer and monitor with short times. Data and keys stay in
+ * DATA_DIR (./data); a second start goes on where the first stopped.
+ */
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join, resolve } from 'node:path'
+import { type Api, createApi } from './api.ts'
+import { buildWeb } from './build-web.ts'
+import { demoDomains, demoRegions, responderConfig, returnAddress, setUpMonitor, setUpProbe } from './demo.ts'
+import { type Child, startChild } from './trial-child.ts'
+
+type TrialState = { operatorKey: string; ports: Record<string, number> }
+
+const root = join(import.meta.dirname, '..')
+const dataDir = resolve(process.env.DATA_DIR ?? join(root, 'data'))
+const port = Number(process.env.PORT ?? 8080)
+const address = `http://localhost:${port}`
+const pidFile = join(dataDir, 'trial.pid')
+const children: Child[] = []
+
+let stopping = false
+process.on('SIGTERM', () => void stop(0))
+process.on('SIGINT', () => void stop(0))
+
+try {
+  await start()
+} catch (error) {
+  console.error(
+    `\n  Mailscout did not start: ${error instanceof Error ? error.message : String(error)}\n  The logs are in ${join(dataDir, 'logs')}\n`,
+  )
+  await stop(1)
+}
+
+async function start(): Promise<void> {
+  mkdirSync(dataDir, { recursive: true, mode: 0o755 })
+  mkdirSync(join(dataDir, 'logs'), { recursive: true, mode: 0o700 })
+  refuseSecondTrial()
+  const state = await loadState()
+  if (!existsSync(join(root, 'dist/web/index.html'))) {
+    console.log('  building the dashboard …')
+    await buildWeb()
+  }
+  console.log('  starting the coordinator and its database …')
+  await run('coordinator', ['coordinator/main.ts'], {
+    PORT: String(port),
+    DATA_DIR: join(dataDir, 'coordinator'),
+    PUBLIC_URL: address,
+    MAILSCOUT_OPERATOR_KEY: state.operatorKey,
+    MAILSCOUT_REFERENCES: `scout@${demoDomains.reference}=127.0.0.1:${state.ports.reference}`,
+    MAILSCOUT_OPERATOR_PHONE: '+61400000001',
+  }).ready('coordinator ready')
+  const api = createApi(`http://127.0.0.1:${port}`, state.operatorKey)
+  const monitorId = await setUpMonitor(api, { host: '127.0.0.1', port: state.ports.customer ?? 0 })
+  const customer = await startMailSystems(api, monitorId, state)
+  await Promise.all(demoRegions.map((region) => startProbe(api, region, state)))
+  controlCustomer(customer)
+  greet(state, monitorId)
+}
+
+async function startMailSystems(api: Api, monitorId: string, state: TrialState): Promise<Child> {
+  const routes = Object.fromEntries(demoRegions.map((region) => [`${region}.probe.example`, `127.0.0.1:${state.ports[region]}`]))
+  const [customer, reference] = await Promise.all(
+    (['customer', 'reference'] as const).map(async (system) => {
+      const config = { ...(await responderConfig(api, monitorId, routes)), state_dir: join(dataDir, system) }
+      const path = join(dataDir, `${system}.json`)
+      writeFileSync(path, JSON.stringify(config, null, 2))
+      const child = run(system, ['responder/main.ts', 'sink', '--listen', `127.0.0.1:${state.ports[system]}`], {
+        MAILSCOUT_RESPONDER_CONFIG: path,
+      })
+      await child.ready('listening')
+      return child
+    }),
+  )
+  if (customer === undefined || reference === undefined) throw new Error('the mail systems did not start')
+  return customer
+}
+
+async function startProbe(api: Api, region: (typeof demoRegions)[number], state: TrialState): Promise<void> {
+  const token = await setUpProbe(api, region)
+  await run(`probe-${region}`, ['probe/main.ts'], {
+    DATA_DIR: join(dataDir, `probe-${region}`),
+    MAILSCOUT_COORDINATORS: `ws://127.0.0.1:${port}/probe`,
+    MAILSCOUT_RETURN_ADDRESS: returnAddress(region),
+    MAILSCOUT_INBOX: `smtp://127.0.0.1:${state.ports[region]}`,
+    MAILSCOUT_ALLOW_TARGETS: '127.0.0.0/8',
+    MAILSCOUT_NTP: 'off',
+    ...(token === null ? {} : { MAILSCOUT_ENROLMENT_TOKEN: token }),
+  }).ready('probe ready')
+}
+
+/** A part of the trial; the trial ends with any of them, but for the customer's mail system, which is there to be broken. */
+function run(name: string, args: string[], environment: Record<string, string>): Child {
+  const child = startChild({ name, args, environment, root, logFile: join(dataDir, 'logs', `${name}.log`) })
+  children.push(child)
+  child.ended.then((how) => {
+    if (stopping || child.stoppedOnPurpose()) return
+    console.error(`\n  ${name} has ended (${how}); its log: ${child.logFile}`)
+    void stop(1)
+  })
+  return child
+}
+
+/** `npm run trial:break` and `trial:mend` send a signal each: the customer's mail system stops, or starts again. */
+function controlCustomer(customer: Child): void {
+  writeFileSync(pidFile, String(process.pid))
+  process.on('SIGUSR2', () => {
+    if (customer.stoppedOnPurpose()) return
+    console.log("\n  The customer's mail system has been stopped. An incident should open in about half a minute.")
+    void customer.stop()
+  })
+  process.on('SIGCONT', () => {
+    if (!customer.stoppedOnPurpose()) return
+    console.log("\n  The customer's mail system is running again. The incident should end with the next round trips.")
+    customer.restart()
+  })
+}
+
+function greet(state: TrialState, monitorId: string): void {
+  console.log(`
+  Mailscout is running.
+
+    Dashboard       ${address}/#key=${state.operatorKey}
+    API reference   ${address}/docs
+    Operator's key  ${state.operatorKey}
+    Logs            ${join(dataDir, 'logs')}
+
+  Three probes (eu, us, ap) each send a mail to scout@${demoDomains.customer} every 10 s and wait for it to come back.
+
+    Break the customer's mail    npm run trial:break
+    and mend it                  npm run trial:mend
+
+  When two regions agree that mail has stopped, the SMS appears here. Ctrl-C stops everything.
+  Monitor ${monitorId}
+`)
+}
+
+async function stop(code: number): Promise<void> {
+  if (stopping) return
+  stopping = true
+  // The coordinator last: the probes hand in what they have.
+  const [coordinator, ...others] = children
+  await Promise.all(others.map((child) => child.stop()))
+  await coordinator?.stop()
+  rmSync(pidFile, { force: true })
+  process.exit(code)
+}
+
+function refuseSecondTrial(): void {
+  if (!existsSync(pidFile)) return
+  const pid = Number(readFileSync(pidFile, 'utf8'))
+  try {
+    process.kill(pid, 0)
+  } catch {
+    return
+  }
+  throw new Error(`it is running already, as process ${pid}`)
+}
+
+/** Key and ports are chosen at the first start and kept, because monitors and mail systems refer to them. */
+async function loadState(): Promise<TrialState> {
+  const path = join(dataDir, 'trial.json')
+  if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as TrialState
+  const ports: Record<string, number> = {}
+  for (const name of ['customer', 'reference', ...demoRegions]) ports[name] = await freePort()
+  const state = { operatorKey: randomBytes(32).toString('base64url'), ports }
+  writeFileSync(path, JSON.stringify(state, null, 2), { mode: 0o600 })
+  return state
+}
+
+function freePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const server = createServer().once('error', fail)
+    server.listen(0, '127.0.0.1', () => {
+      const bound = server.address()
+      server.close(() => done(typeof bound === 'object' && bound !== null ? bound.port : 0))
+    })
+  })
+}
