@@ -25,6 +25,8 @@ export class FakeCoordinator {
   readonly #installation: Installation
   readonly #wallMs: () => number
   #socket: WebSocket | undefined
+  /** Where it listens, or listened. */
+  readonly url: string
   /** Connections that were ever accepted. */
   connections = 0
   /** How a hello is answered; a test that plays a false coordinator replaces it. */
@@ -40,6 +42,7 @@ export class FakeCoordinator {
 
   private constructor(server: WebSocketServer, installation: Installation, wallMs: () => number) {
     this.#server = server
+    this.url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/probe`
     this.#installation = installation
     this.#wallMs = wallMs
     this.greeting = (hello) => this.challenge(hello)
@@ -48,10 +51,6 @@ export class FakeCoordinator {
       this.#socket = socket
       socket.on('message', (data) => void this.#receive(socket, data.toString()))
     })
-  }
-
-  get url(): string {
-    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}/probe`
   }
 
   async challenge(hello: { nonce: string; probe_id: string }): Promise<CoordinatorFrame> {
@@ -84,7 +83,9 @@ export class FakeCoordinator {
     this.#socket?.terminate()
   }
 
+  /** Stops listening; a second call changes nothing. */
   async close(): Promise<void> {
+    if (this.#server.address() === null) return
     for (const socket of this.#server.clients) socket.terminate()
     this.#server.close()
     await once(this.#server, 'close')

@@ -23,11 +23,35 @@ export function enrolledIdentity(installation: Installation, dataDir: string, no
   return adoptIdentity(dataDir, keyPair, { probeId, rootX: installation.root.x, returnAddress, certificate })
 }
 
-/** A logger whose lines can be looked at. */
-export function recordingLogger(): { logger: Logger; lines: { level: number; msg: string; code?: string }[] } {
-  const lines: { level: number; msg: string; code?: string }[] = []
-  const logger = pino({ level: 'trace' }, { write: (line: string) => lines.push(JSON.parse(line)) })
-  return { logger, lines }
+type LogLine = { level: number; msg: string; code?: string }
+
+/** A logger whose lines can be looked at and waited for. */
+export function recordingLogger(): {
+  logger: Logger
+  lines: LogLine[]
+  /** The first line, of those written and those to come, that the last call did not give and that has this text or code. */
+  logged: (text: string) => Promise<LogLine>
+} {
+  const lines: LogLine[] = []
+  const given = new Set<LogLine>()
+  let wake = (): void => {}
+  const write = (line: string): void => {
+    lines.push(JSON.parse(line))
+    wake()
+  }
+  const logged = async (text: string): Promise<LogLine> => {
+    for (;;) {
+      const line = lines.find((candidate) => !given.has(candidate) && (candidate.code === text || candidate.msg.includes(text)))
+      if (line !== undefined) {
+        given.add(line)
+        return line
+      }
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
+    }
+  }
+  return { logger: pino({ level: 'trace' }, { write }), lines, logged }
 }
 
 export const resultOf = (n: number, changes: Partial<TestResult> = {}): TestResult => ({
