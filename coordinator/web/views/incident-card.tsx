@@ -1,0 +1,47 @@
+/** An incident as a card: what, since when, why, who says so, and what a person can do. */
+import type { Incident } from '../api/resources.ts'
+import { IncidentActions } from '../parts/incident-actions.tsx'
+import { Badge } from '../parts/mark.tsx'
+import { VoteChips } from '../parts/votes.tsx'
+import { Utc } from '../parts/when.tsx'
+import { useNow } from '../state/hooks.ts'
+import { incidentHref, monitorHref } from '../words/routes.ts'
+import { incidentSpan } from '../words/sentence.ts'
+import { decisionMark } from '../words/verdicts.ts'
+
+export function IncidentCard({ incident }: { incident: Incident }) {
+  const now = useNow()
+  const mark = decisionMark(incident.kind)
+  return (
+    <article class={`incident tone-${mark.tone}`}>
+      <header class="incident-head">
+        <Badge mark={mark} />
+        <h3>
+          <a href={monitorHref(incident.monitor_id)}>{incident.monitor_name}</a>
+        </h3>
+        <a class="code" href={incidentHref(incident.id)} aria-label={`Incident ${incident.code}`}>
+          {incident.code}
+        </a>
+      </header>
+      <p class="incident-span num">{incidentSpan(incident, now)}</p>
+      {incident.cause !== null && <p class="incident-cause">{incident.cause.text}</p>}
+      <VoteChips vantages={incident.vantages} />
+      <footer class="incident-foot">
+        <Acknowledgement incident={incident} />
+        <IncidentActions incident={incident} />
+      </footer>
+    </article>
+  )
+}
+
+export function Acknowledgement({ incident }: { incident: Incident }) {
+  if (incident.acknowledged_at === null) {
+    return <p class="quiet">{incident.resolved_at === null ? 'Nobody has acknowledged it yet.' : 'It was not acknowledged.'}</p>
+  }
+  return (
+    <p class="quiet">
+      Acknowledged <Utc time={incident.acknowledged_at} />
+      {incident.acknowledged_by !== null && <> by {incident.acknowledged_by}</>}
+    </p>
+  )
+}

@@ -1,0 +1,66 @@
+/** The probes: who watches, and whether they can be believed. */
+import type { Probe } from '../api/resources.ts'
+import { Mark } from '../parts/mark.tsx'
+import { Empty, Panel } from '../parts/panel.tsx'
+import { Age } from '../parts/when.tsx'
+import { probesInOrder } from '../state/select.ts'
+import { useSession } from '../state/session.tsx'
+import { healthWords } from '../words/health.ts'
+import { clockOffset } from '../words/time.ts'
+import { probeMark } from '../words/verdicts.ts'
+
+/** A clock further off than this makes legs useless, though no round trip. */
+const clockOffsetMsMax = 1000
+
+export function ProbeList() {
+  const { state } = useSession()
+  const probes = probesInOrder(state.probes?.values() ?? [])
+  return (
+    <Panel title="Probes" note={probes.length > 1 ? probes.length : undefined}>
+      {probes.length === 0 ? (
+        <Empty title="No probe yet.">
+          <p>
+            Create one with <code>POST /v1/probes</code> and start it with the enrolment token of the answer. Probes in two
+            different regions are the least that can confirm an outage.
+          </p>
+        </Empty>
+      ) : (
+        <ul class="probes">
+          {probes.map((probe) => (
+            <ProbeRow key={probe.id} probe={probe} />
+          ))}
+        </ul>
+      )}
+    </Panel>
+  )
+}
+
+function ProbeRow({ probe }: { probe: Probe }) {
+  const health = healthWords(probe.health)
+  const clockOff = probe.clock_offset_ms !== null && Math.abs(probe.clock_offset_ms) > clockOffsetMsMax
+  return (
+    <li class="probe">
+      <p class="probe-head">
+        <strong>{probe.region}</strong>
+        {probe.name !== probe.region && <span class="quiet">{probe.name}</span>}
+        <Mark mark={probeMark(probe.state)} />
+      </p>
+      <dl class="probe-facts">
+        <div>
+          <dt>Seen</dt>
+          <dd>
+            <Age time={probe.last_seen_at} />
+          </dd>
+        </div>
+        <div>
+          <dt>Health</dt>
+          <dd class={health.tone === 'good' || health.tone === 'idle' ? '' : `tone-${health.tone} strong`}>{health.text}</dd>
+        </div>
+        <div>
+          <dt>Clock</dt>
+          <dd class={clockOff ? 'num tone-warn strong' : 'num'}>{clockOffset(probe.clock_offset_ms)}</dd>
+        </div>
+      </dl>
+    </li>
+  )
+}
