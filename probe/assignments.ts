@@ -207,13 +207,16 @@ export class OrderBook implements Orders {
   }
 }
 
+/** The clocks of two coordinators of one installation may differ by so much. */
+const clockToleranceMs = 60_000
+
 /** The same version again is a renewal, and must not end sooner than ours: a replayed one would cut our orders short. */
 function checkSuccession(manifest: Manifest, newest: Manifest | undefined, nowMs: number): void {
   if (manifest.valid_until <= nowMs) {
     throw new MailscoutError('DOCUMENT_EXPIRED', 'The manifest has ended already: check the clocks of probe and coordinator')
   }
   if (newest === undefined || manifest.version > newest.version) return
-  if (manifest.version === newest.version && manifest.valid_until >= newest.valid_until) return
+  if (manifest.version === newest.version && manifest.valid_until >= newest.valid_until - clockToleranceMs) return
   throw new MailscoutError(
     'DOCUMENT_OUTDATED',
     `Manifest ${manifest.version} is older than manifest ${newest.version}, which this probe has; if the coordinator was restored from a backup, its versions must go on above that`,

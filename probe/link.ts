@@ -90,7 +90,7 @@ export class Link {
     const socket = dial(address, runtime, {
       opened: () => this.#apply(session, greet(identity, freshNonce(runtime), version, runtime.bootId)),
       frame: (text) => this.#receive(session, text),
-      closed: (why) => this.#ended(session, why),
+      closed: (why, superseded) => this.#ended(session, superseded ? 'SESSION_SUPERSEDED' : session.end, why),
     })
     const session: Session = { address, socket, state: { phase: 'greeting', nonce: '' }, openedMs: undefined, end: 'LINK_LOST' }
     this.#session = session
@@ -148,19 +148,19 @@ export class Link {
     session.socket.close(message)
   }
 
-  #ended(session: Session, why: string): void {
+  #ended(session: Session, code: ErrorCode, why: string): void {
     if (this.#session !== session) return
     const { runtime, logger, handlers } = this.#options
     this.#session = undefined
     this.#cancelTimer()
     const nowMs = runtime.monotonicMs()
     const openForMs = session.openedMs === undefined ? 0 : nowMs - session.openedMs
-    this.#attempts = afterEnd(this.#attempts, { code: session.end, openForMs }, nowMs)
+    this.#attempts = afterEnd(this.#attempts, { code, openForMs }, nowMs)
     if (session.openedMs !== undefined) handlers.closed()
     if (this.#stopped) return
     this.#plan()
-    const facts = { coordinator: session.address, code: session.end, failures: this.#attempts.failures }
-    if (isRefusal(session.end)) logger.error(facts, `no session with this coordinator: ${why}. ${advice(session.end)}`)
+    const facts = { coordinator: session.address, code, failures: this.#attempts.failures }
+    if (isRefusal(code)) logger.error(facts, `no session with this coordinator: ${why}. ${advice(code)}`)
     else logger.warn(facts, `no session with this coordinator: ${why}; dialling again`)
   }
 }

@@ -9,12 +9,15 @@ const waitingFramesMax = 64
 /** For the goodbye of the other side before the connection is cut. */
 const goodbyeMsMax = 1000
 
+/** By this close code a coordinator says that a newer session of the same probe has taken over. */
+const closeSuperseded = 4001
+
 export type SocketHandlers = {
   opened(): void
   /** The next frame waits until this one is dealt with. */
   frame(text: string): Promise<void>
-  /** Called once, also where the connection never opened. */
-  closed(why: string): void
+  /** Called once, also where the connection never opened. `superseded`: a newer session of this probe has taken over. */
+  closed(why: string, superseded: boolean): void
 }
 
 export type Socket = {
@@ -37,12 +40,12 @@ export function dial(url: string, runtime: Runtime, handlers: SocketHandlers): S
   let ended = false
   let cancelWatch = (): void => {}
 
-  const end = (why: string): void => {
+  const end = (why: string, superseded = false): void => {
     if (ended) return
     ended = true
     cancelWatch()
     waiting.length = 0
-    handlers.closed(why)
+    handlers.closed(why, superseded)
   }
 
   const watch = (): void => {
@@ -83,7 +86,9 @@ export function dial(url: string, runtime: Runtime, handlers: SocketHandlers): S
     void read()
   })
   socket.on('error', (error) => end(error.message))
-  socket.on('close', (code, reason) => end(`closed by the other side (${code}${reason.length > 0 ? ` ${reason}` : ''})`))
+  socket.on('close', (code, reason) =>
+    end(`closed by the other side (${code}${reason.length > 0 ? ` ${reason}` : ''})`, code === closeSuperseded),
+  )
   watch()
 
   return {

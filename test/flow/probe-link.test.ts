@@ -197,10 +197,8 @@ describe('a session', () => {
 
   it('that another process with the same identity took over is not taken back at once', async () => {
     const { logged } = await startOpenProbe()
-    coordinator.send({ v: 1, type: 'error', code: 'SESSION_SUPERSEDED', detail: 'A newer session of this probe has begun' })
-    await logged('A newer session')
-    coordinator.drop()
-    await logged('dialling again')
+    coordinator.closeSession(4001, 'a newer session has taken over')
+    expect((await logged('dialling again')).code).toBe('SESSION_SUPERSEDED')
     await runtime.advanceAsync(59 * secondMs)
     expect(coordinator.connections).toBe(1)
     await runtime.advanceAsync(secondMs)

@@ -78,6 +78,10 @@ export class FakeCoordinator {
     this.#socket?.send(text)
   }
 
+  closeSession(code: number, reason: string): void {
+    this.#socket?.close(code, reason)
+  }
+
   /** As a machine that loses power: no goodbye. */
   drop(): void {
     this.#socket?.terminate()
