@@ -1,6 +1,6 @@
 /** Pages as people see them; sending them is the outbox's part. */
 import type { Sql } from './connection.ts'
-import { olderThan, type Paging, type Whose } from './paging.ts'
+import { ofCustomer, olderThan, type Paging, type Whose } from './paging.ts'
 
 export type PageRow = {
   id: string
@@ -27,16 +27,23 @@ const columns = (sql: Sql) => sql`
   provider_id, attempts, last_error`
 
 /** Pages to the operator tell of his installation: customers are not shown them. */
-const shownTo = (sql: Sql, whose: Whose) => (whose === null ? sql`true` : sql`customer_id = ${whose} and recipient <> 'operator'`)
-
-export async function listPages(sql: Sql, whose: Whose, incidentId: string | undefined, paging: Paging): Promise<PageRow[]> {
+export async function listPages(
+  sql: Sql,
+  reader: { whose: Whose; rights: 'operator' | 'customer' },
+  incidentId: string | undefined,
+  paging: Paging,
+): Promise<PageRow[]> {
   return sql<PageRow[]>`
     select ${columns(sql)} from pages
-    where ${shownTo(sql, whose)} and ${olderThan(sql, paging)}
+    where ${ofCustomer(sql, reader.whose)} and ${olderThan(sql, paging)}
+      and ${reader.rights === 'operator' ? sql`true` : sql`recipient <> 'operator'`}
       and ${incidentId === undefined ? sql`true` : sql`incident_id = ${incidentId}`}
     order by id desc limit ${paging.limit + 1}`
 }
 
+/** With null for the operator, who sees them all. */
 export async function findPages(sql: Sql, whose: Whose, ids: string[]): Promise<PageRow[]> {
-  return sql<PageRow[]>`select ${columns(sql)} from pages where id = any(${ids}::uuid[]) and ${shownTo(sql, whose)}`
+  return sql<PageRow[]>`
+    select ${columns(sql)} from pages
+    where id = any(${ids}::uuid[]) and ${whose === null ? sql`true` : sql`customer_id = ${whose} and recipient <> 'operator'`}`
 }

@@ -54,16 +54,21 @@ export async function addMissingServiceLevels(sql: Sql, levels: (ServiceLevel & 
   return rows.map((row) => row.name)
 }
 
-export async function updateServiceLevel(
-  sql: Sql,
-  id: string,
-  change: Partial<ServiceLevel>,
-): Promise<ServiceLevelRow | undefined> {
-  if (Object.keys(change).length === 0) return findServiceLevel(sql, id)
-  const [row] = await sql<ServiceLevelRow[]>`
-    update service_levels set ${sql({ ...change })} where id = ${id} returning ${columns(sql)}`
+/** Locked until the transaction ends, so that no contract is made of it meanwhile. */
+export async function lockServiceLevel(sql: Sql, id: string): Promise<ServiceLevelRow | undefined> {
+  const [row] = await sql<ServiceLevelRow[]>`select ${columns(sql)} from service_levels where id = ${id} for update`
   return row
 }
 
-export const deleteServiceLevel = async (sql: Sql, id: string): Promise<boolean> =>
-  (await sql`delete from service_levels where id = ${id}`).count > 0
+export async function replaceServiceLevel(sql: Sql, { id, created_at: _, ...level }: ServiceLevelRow): Promise<void> {
+  await sql`update service_levels set ${sql({ ...level })} where id = ${id}`
+}
+
+export async function customersHaveLevel(sql: Sql, id: string): Promise<boolean> {
+  const rows = await sql`select from customers where service_level_id = ${id} limit 1`
+  return rows.length > 0
+}
+
+export async function deleteServiceLevel(sql: Sql, id: string): Promise<void> {
+  await sql`delete from service_levels where id = ${id}`
+}

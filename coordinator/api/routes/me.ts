@@ -1,0 +1,13 @@
+import { Type } from 'typebox'
+import type { ApiContext, ApiServer } from '../context.ts'
+import { Id, oneOf, orNull, Text } from '../schemas.ts'
+
+const Me = Type.Object({ scope: oneOf('operator', 'customer', 'read'), customer_id: orNull(Id), version: Text })
+
+export function registerMe(app: ApiServer, context: ApiContext): void {
+  app.get(
+    '/me',
+    { config: { needs: 'read' }, schema: { tags: ['me'], summary: 'What this key may do', response: { 200: Me } } },
+    async ({ identity }) => ({ scope: identity.scope, customer_id: identity.customer_id, version: context.version }),
+  )
+}

@@ -1,0 +1,36 @@
+import { Type } from 'typebox'
+import { listResults } from '../../store/results.ts'
+import { type ApiContext, type ApiServer, read } from '../context.ts'
+import { limitOf, pageOf, readResultCursor, writeResultCursor } from '../cursor.ts'
+import { ById, listOf, pagingQuery, query, Time } from '../schemas.ts'
+import { Result, showResult } from '../views.ts'
+import { knownMonitor } from './monitors.ts'
+
+const ResultQuery = query({ ...pagingQuery, since: Type.Optional(Time) })
+
+export function registerResults(app: ApiServer, context: ApiContext): void {
+  app.get(
+    '/monitors/:id/results',
+    {
+      config: { needs: 'read' },
+      schema: {
+        tags: ['monitors'],
+        summary: 'By their start',
+        params: ById,
+        querystring: ResultQuery,
+        response: { 200: listOf(Result) },
+      },
+    },
+    async (request) => {
+      const { since, cursor } = request.query
+      const limit = limitOf(request.query)
+      const whose = request.identity.customer_id
+      const before = cursor === undefined ? undefined : readResultCursor(cursor)
+      const rows = await read(context, whose, async (sql) => {
+        const monitor = await knownMonitor(sql, whose, request.params.id)
+        return listResults(sql, monitor, { sinceMs: since === undefined ? undefined : Date.parse(since), before, limit })
+      })
+      return pageOf(rows, limit, showResult, writeResultCursor)
+    },
+  )
+}

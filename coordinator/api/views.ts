@@ -1,0 +1,158 @@
+/** Rows as the API and the event stream show them: one schema and one function a resource. */
+import { type Static, Type } from 'typebox'
+import { isoTime } from '../../common/durations.ts'
+import { Health, outcomes } from '../../common/wire/test.ts'
+import type { VoteView } from '../core/evidence.ts'
+import type { ReadIncident } from '../store/incidents.ts'
+import type { PageRow } from '../store/pages.ts'
+import type { ProbeRow } from '../store/probes.ts'
+import type { ResultRow } from '../store/results.ts'
+import { verdicts } from './monitor-view.ts'
+import { Id, Num, oneOf, orNull, Text, Time } from './schemas.ts'
+
+export const isoOrNull = (ms: number | null): string | null => (ms === null ? null : isoTime(ms))
+
+const Outcome = oneOf(...outcomes)
+
+export const Result = Type.Object({
+  id: Id,
+  monitor_id: Id,
+  probe_id: Id,
+  region: Text,
+  cause: Text,
+  attempt: Type.Integer(),
+  slot_at: orNull(Time),
+  started_at: Time,
+  sent_at: orNull(Time),
+  returned_at: orNull(Time),
+  outcome: Outcome,
+  rtt_ms: orNull(Num),
+  stages: Type.Array(Type.Object({ name: Text, ms: Num })),
+  stamp_at: orNull(Time),
+  clock_offset_ms: orNull(Num),
+  late_returned_at: orNull(Time),
+  detail: Type.Record(Type.String(), Type.Unknown()),
+})
+
+export const showResult = (row: ResultRow): Static<typeof Result> => ({
+  id: row.id,
+  monitor_id: row.monitor_id,
+  probe_id: row.probe_id,
+  region: row.region,
+  cause: row.cause,
+  attempt: row.attempt,
+  slot_at: isoOrNull(row.slot_at),
+  started_at: isoTime(row.started_at),
+  sent_at: isoOrNull(row.sent_at),
+  returned_at: isoOrNull(row.returned_at),
+  outcome: row.outcome,
+  rtt_ms: row.rtt_ms,
+  stages: row.stages,
+  stamp_at: isoOrNull(row.stamp_at),
+  clock_offset_ms: row.clock_offset_ms,
+  late_returned_at: isoOrNull(row.late_returned_at),
+  detail: row.detail,
+})
+
+const IncidentVantage = Type.Object({
+  probe_id: Id,
+  region: Text,
+  verdict: oneOf(...verdicts),
+  outcome: Type.Union([Outcome, Type.Null()]),
+})
+
+export const Incident = Type.Object({
+  id: Id,
+  customer_id: Id,
+  monitor_id: Id,
+  monitor_name: Text,
+  code: Text,
+  kind: oneOf('down', 'unconfirmed'),
+  since_at: Time,
+  opened_at: Time,
+  acknowledged_at: orNull(Time),
+  acknowledged_by: orNull(Text),
+  resolved_at: orNull(Time),
+  cause: Type.Object({ outcome: Text, text: Text }),
+  vantages: Type.Array(IncidentVantage),
+})
+
+const verdictOfVote = { pass: 'pass', fail: 'fail', abstain: 'abstain', missing: 'no_data' } as const
+
+const showVantage = ({ probe_id, region, vote, outcome }: VoteView) => ({
+  probe_id,
+  region,
+  verdict: verdictOfVote[vote],
+  outcome,
+})
+
+export const showIncident = (row: ReadIncident): Static<typeof Incident> => ({
+  ...row,
+  since_at: isoTime(row.since_at),
+  opened_at: isoTime(row.opened_at),
+  acknowledged_at: isoOrNull(row.acknowledged_at),
+  resolved_at: isoOrNull(row.resolved_at),
+  vantages: row.vantages.map(showVantage),
+})
+
+export const Page = Type.Object({
+  id: Id,
+  customer_id: Id,
+  incident_id: Id,
+  kind: Text,
+  step: Type.Integer(),
+  round: Type.Integer(),
+  contact_method_id: orNull(Id),
+  address: Text,
+  text: Text,
+  state: oneOf('pending', 'sending', 'accepted', 'failed', 'cancelled'),
+  due_at: Time,
+  accepted_at: orNull(Time),
+  gateway: orNull(Text),
+  provider_id: orNull(Text),
+  attempts: Type.Integer(),
+  last_error: orNull(Text),
+})
+
+export const showPage = ({ recipient: _, ...row }: PageRow): Static<typeof Page> => ({
+  ...row,
+  due_at: isoTime(row.due_at),
+  accepted_at: isoOrNull(row.accepted_at),
+})
+
+export const Probe = Type.Object({
+  id: Id,
+  name: Text,
+  region: Text,
+  asn: orNull(Type.Integer()),
+  provider: orNull(Text),
+  return_address: orNull(Text),
+  state: oneOf('pending', 'connected', 'lost', 'retired'),
+  health: Type.Union([Type.Object(Health.properties), Type.Null()]),
+  clock_offset_ms: orNull(Num),
+  last_seen_at: orNull(Time),
+  version: orNull(Text),
+  created_at: Time,
+})
+export type Probe = Static<typeof Probe>
+
+function stateOf(row: ProbeRow): Probe['state'] {
+  if (row.retired_at !== null) return 'retired'
+  if (row.enrolled_at === null) return 'pending'
+  return row.connected ? 'connected' : 'lost'
+}
+
+export const showProbe = (row: ProbeRow): Probe => ({
+  id: row.id,
+  name: row.name,
+  region: row.region,
+  asn: row.asn,
+  provider: row.provider,
+  return_address: row.return_address,
+  state: stateOf(row),
+  health: row.health,
+  clock_offset_ms: row.clock_offset_ms,
+  last_seen_at: isoOrNull(row.last_seen_at),
+  version: row.version,
+  created_at: isoTime(row.created_at),
+})
