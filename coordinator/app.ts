@@ -1,0 +1,222 @@
+/**
+ * The composition root: everything of one coordinator, built in order, stopped in reverse.
+ *
+ *   keys ─► database ─► operator's key, service levels ─► workers (assign, judge, escalate, send) ─► API ─► probe link
+ */
+import { join } from 'node:path'
+import { errorMessage } from '../common/errors.ts'
+import type { Logger } from '../common/log.ts'
+import { type Runtime, uuidv7 } from '../common/runtime.ts'
+import { ensureOperatorKey } from './api/auth.ts'
+import { ensureServiceLevels } from './api/presets.ts'
+import { buildServer } from './api/server.ts'
+import type { CoordinatorConfig } from './config.ts'
+import { assignNext, reviewAssignments } from './flow/assign.ts'
+import type { FlowContext } from './flow/context.ts'
+import { escalateNext } from './flow/escalate.ts'
+import { judgeNext } from './flow/judge.ts'
+import { sendNextPage } from './flow/send-pages.ts'
+import { startWorker, type Worker } from './flow/worker.ts'
+import { createGateways } from './gateways/config.ts'
+import { startHub } from './hub/server.ts'
+import { loadCoordinatorKeys } from './keys.ts'
+import { createMetrics } from './metrics.ts'
+import { nextAssignmentDue } from './store/assignments.ts'
+import { type Database, openDatabase } from './store/database.ts'
+import { startEmbeddedPostgres } from './store/embedded.ts'
+import { nextStepDue } from './store/incident-log.ts'
+import { nextJudgementDue } from './store/judging.ts'
+import { nextPageDue } from './store/outbox.ts'
+import { beat, signOff } from './store/probe-link.ts'
+import { version } from './version.ts'
+
+export type RunningCoordinator = {
+  /** Finishes what is under way and closes everything. */
+  stop(): Promise<void>
+}
+
+export type CoordinatorOptions = {
+  config: CoordinatorConfig
+  runtime: Runtime
+  logger: Logger
+  /** Shows the operator's key that was made, and the SMS of the `console` gateway. */
+  write: (text: string) => void
+  /** Called where the coordinator cannot go on. */
+  onFatal: (error: Error) => void
+}
+
+/** Results can be received as long as the last beat is no older than this allows (store/judging.ts, store/outbox.ts). */
+const beatMs = 1_000
+const reviewMs = 10_000
+
+export async function startCoordinator({
+  config,
+  runtime,
+  logger,
+  write,
+  onFatal,
+}: CoordinatorOptions): Promise<RunningCoordinator> {
+  const closers: (() => Promise<void>)[] = []
+  const stop = async () => {
+    for (const close of closers.splice(0).reverse()) {
+      await close().catch((error: unknown) => logger.error({ err: error }, `while stopping: ${errorMessage(error)}`))
+    }
+  }
+  try {
+    const keys = loadCoordinatorKeys(config.dataDir, runtime)
+    const database = await openCoordinatorDatabase({ config, runtime, logger, onFatal }, closers)
+    const gateways = createGateways(config.gateways, { runtime, write })
+    const context: FlowContext = {
+      database,
+      runtime,
+      logger,
+      coordinatorId: uuidv7(runtime),
+      operatorPhone: config.operatorPhone,
+    }
+    closers.push(await keepBeating(context))
+
+    const { created } = await ensureOperatorKey({ database, runtime }, config.operatorKey ?? undefined)
+    if (created !== undefined) write(`\n  The operator's key, shown this once:\n\n    ${created}\n\n`)
+    await ensureServiceLevels({ database, runtime })
+
+    closers.push(await startWorkers({ ...context, gateways }))
+    const metrics = createMetrics(database)
+    const server = await buildServer({
+      ...context,
+      version,
+      keys,
+      metrics: metrics.registry,
+      webRoot: join(import.meta.dirname, '../dist/web'),
+    })
+    closers.push(() => server.close())
+    const hub = await startHub({ ...context, keys, references: config.references }, server.app.server)
+    closers.push(() => hub.close())
+    metrics.watch(hub)
+    await server.app.listen({ port: config.port, host: config.host })
+    if (config.references.length === 0) {
+      logger.warn(
+        'MAILSCOUT_REFERENCES is empty: probes cannot prove their health by control trips, and a single failing monitor stays unconfirmed',
+      )
+    }
+    logger.info({ port: config.port, url: config.publicUrl, version, root_key: keys.rootX }, 'coordinator ready')
+    return { stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+type Opening = Pick<CoordinatorOptions, 'config' | 'runtime' | 'logger' | 'onFatal'>
+
+async function openCoordinatorDatabase(
+  { config, runtime, logger, onFatal }: Opening,
+  closers: (() => Promise<void>)[],
+): Promise<Database> {
+  if (config.databaseUrl !== null) {
+    const database = await openDatabase({ address: config.databaseUrl, logger, runtime })
+    closers.push(() => database.close())
+    return database
+  }
+  const embedded = await startEmbeddedPostgres({
+    dataDir: config.dataDir,
+    logger,
+    runtime,
+    onUnexpectedExit: () =>
+      onFatal(new Error('The embedded PostgreSQL has ended; start the coordinator again, its data are safe')),
+  })
+  closers.push(() => embedded.stop())
+  const database = await openDatabase({ address: embedded.connection, logger, runtime })
+  closers.push(() => database.close())
+  return database
+}
+
+/** Tells the other coordinators, and our successor, until when we were alive. */
+async function keepBeating({ database, runtime, coordinatorId, logger }: FlowContext): Promise<() => Promise<void>> {
+  await beat(database.system, coordinatorId)
+  return repeat(
+    runtime,
+    beatMs,
+    async () => {
+      await beat(database.system, coordinatorId).catch((error: unknown) =>
+        logger.error({ reason: errorMessage(error) }, 'no heartbeat'),
+      )
+    },
+    () => signOff(database.system, coordinatorId),
+  )
+}
+
+async function startWorkers(context: FlowContext & Parameters<typeof sendNextPage>[0]): Promise<() => Promise<void>> {
+  const { database, runtime, logger } = context
+  const start = (name: string, concurrency: number, runOne: () => Promise<boolean>, nextDueMs: () => Promise<number | null>) =>
+    startWorker({ name, runtime, logger, concurrency, runOne, nextDueMs })
+  const workers: Record<'assign' | 'judge' | 'escalate' | 'pages', Worker> = {
+    assign: start(
+      'assign',
+      1,
+      () => assignNext(context),
+      () => nextAssignmentDue(database.system),
+    ),
+    judge: start(
+      'judge',
+      2,
+      () => judgeNext(context),
+      () => nextJudgementDue(database.system),
+    ),
+    escalate: start(
+      'escalate',
+      1,
+      () => escalateNext(context),
+      () => nextStepDue(database.system),
+    ),
+    pages: start(
+      'pages',
+      2,
+      () => sendNextPage(context),
+      () => nextPageDue(database.system),
+    ),
+  }
+  const unlisten = await Promise.all(
+    (['assign', 'judge', 'pages'] as const).map((channel) =>
+      database.listen(
+        channel,
+        () => workers[channel].wake(),
+        () => workers[channel].wake(),
+      ),
+    ),
+  )
+  const stopReviews = repeat(runtime, reviewMs, () =>
+    reviewAssignments(context).catch((error: unknown) =>
+      logger.error({ err: error }, `reviewing assignments: ${errorMessage(error)}`),
+    ),
+  )
+  return async () => {
+    await stopReviews()
+    await Promise.all(unlisten.map((end) => end()))
+    await Promise.all(Object.values(workers).map((worker) => worker.stop()))
+  }
+}
+
+/** Runs `work` again and again, `pauseMs` after it ended; the returned function stops it and then runs `last`. */
+function repeat(
+  runtime: Runtime,
+  pauseMs: number,
+  work: () => Promise<void>,
+  last: () => Promise<void> = async () => {},
+): () => Promise<void> {
+  let stopped = false
+  let cancel = () => {}
+  let running = Promise.resolve()
+  const next = () => {
+    if (stopped) return
+    cancel = runtime.setTimer(pauseMs, () => {
+      running = work().finally(next)
+    })
+  }
+  next()
+  return async () => {
+    stopped = true
+    cancel()
+    await running
+    await last()
+  }
+}
