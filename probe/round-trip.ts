@@ -71,10 +71,11 @@ export type TripEvent =
   | { kind: 'timer' }
   /** The process was started again. */
   | { kind: 'resume'; sameBoot: boolean }
-  | { kind: 'give_up'; reason: string }
+  /** It is not run after all; nothing has been sent. */
+  | { kind: 'refuse'; reason: string }
 
 export type TripEffect =
-  /** Make attempt number `attempt`; whatever it is at, it must have failed after `budgetMs`. */
+  /** Make attempt number `attempt`; it must have come to an end after `budgetMs`. */
   | { kind: 'send'; attempt: number; budgetMs: number }
   | { kind: 'report_overdue' }
   /** See to it that a control trip is started at `sinceMs` (monotonic) or later. */
@@ -98,8 +99,14 @@ export type Step = { state: RoundTrip; effects: TripEffect[]; reason: TripReason
 
 /** A mail may be back before the server has answered the final dot; the stages of that dialogue are worth so long a wait. */
 const answerWaitMs = 5000
-/** An attempt gives up a little before the deadline, so that it can say itself where it was stuck. */
-const marginMs = (course: Course): number => Math.min(500, course.timeoutMs / 50)
+/**
+ * An attempt gives up a little before the deadline, so that it can say itself where it was stuck, and after half of the whole time
+ * at the latest: a server that hangs must not use up the time for another.
+ */
+function budgetMs({ timeoutMs }: Course, leftMs: number): number {
+  const marginMs = Math.min(500, timeoutMs / 50)
+  return Math.max(1, Math.min(timeoutMs / 2, leftMs - marginMs))
+}
 
 const failingOutcomes: readonly Outcome[] = [
   'timeout',
@@ -153,8 +160,8 @@ export function step(state: RoundTrip, event: TripEvent, now: Instant): Step {
       return goOn({ ...state, notice: event.detail }, 'delay_noted', now)
     case 'timer':
       return timer(state, now)
-    case 'give_up':
-      return end(state, { outcome: 'not_run', hard: false, detail: { reason: event.reason } }, now)
+    case 'refuse':
+      return end({ ...state, attempts: 0 }, { outcome: 'not_run', hard: false, detail: { reason: event.reason } }, now)
   }
 }
 
@@ -244,7 +251,7 @@ function atMarks(state: RoundTrip, effects: TripEffect[], now: Instant): Omit<St
   if (next.phase === 'waiting' && next.retryAtMs !== null && nowMs >= next.retryAtMs) {
     const attempt = next.attempts + 1
     next = { ...next, phase: 'sending', attempts: attempt, retryAtMs: null }
-    effects.push({ kind: 'send', attempt, budgetMs: Math.max(1, deadlineOf(state) - nowMs - marginMs(state.course)) })
+    effects.push({ kind: 'send', attempt, budgetMs: budgetMs(state.course, deadlineOf(state) - nowMs) })
   }
   const isTest = next.course.kind === 'test'
   if (!next.told.slow && nowMs >= slowMarkOf(next)) {

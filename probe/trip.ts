@@ -1,4 +1,5 @@
 /** What a trip is for: a test of a monitor, or a control trip to a reference. Fixed when it is written down. */
+import { dayMs } from '../common/durations.ts'
 import type {
   Assignment,
   ControlTrip,
@@ -10,7 +11,10 @@ import type {
   TestPlan,
   TestResult,
 } from '../common/wire/test.ts'
+import type { Sequence } from './retest.ts'
 import { type Course, type RoundTrip, rttMs } from './round-trip.ts'
+
+const durationMsMax = 30 * dayMs
 
 export type TestOrder = {
   kind: 'test'
@@ -31,9 +35,6 @@ export type TripOrder = TestOrder | ControlOrder
 
 export type Trip = { order: TripOrder; state: RoundTrip }
 
-/** The longest time that a control trip gets; a test that is shorter gives it its own. */
-const controlTimeoutMsMax = 60_000
-
 export const slotOrder = (id: string, assignment: Assignment, slot: number, slotAtMs: number): TestOrder => ({
   kind: 'test',
   id,
@@ -46,6 +47,19 @@ export const slotOrder = (id: string, assignment: Assignment, slot: number, slot
   slot: { assignmentId: assignment.id, number: slot, atMs: slotAtMs },
 })
 
+/** The next test of a sequence, by the assignment that holds the monitor now. */
+export const sequenceOrder = (id: string, assignment: Assignment, sequence: Sequence): TestOrder => ({
+  kind: 'test',
+  id,
+  plan: assignment.plan,
+  cause: sequence.cause,
+  attempt: sequence.attempt,
+  generation: assignment.generation,
+  jobId: null,
+  firstTestId: sequence.firstTestId,
+  slot: null,
+})
+
 export const jobOrder = (id: string, job: Job): TestOrder => ({
   kind: 'test',
   id,
@@ -56,13 +70,6 @@ export const jobOrder = (id: string, job: Job): TestOrder => ({
   jobId: job.id,
   firstTestId: null,
   slot: null,
-})
-
-export const controlOrder = (id: string, reference: Reference, testTimeoutMs: number): ControlOrder => ({
-  kind: 'control',
-  id,
-  reference,
-  timeoutMs: Math.min(controlTimeoutMsMax, testTimeoutMs),
 })
 
 export const targetOf = (order: TripOrder): Target => (order.kind === 'test' ? order.plan.target : order.reference)
@@ -159,5 +166,8 @@ function stagesOf(state: RoundTrip): TestResult['stages'] {
 
 const rounded = (stages: TestResult['stages']) => stages.slice(0, 30).map(({ name, ms }) => ({ name, ms: duration(ms) }))
 
-/** A returned mail may be here before our own clock has been read after the final dot: such a duration is nothing, not less. */
-const duration = (ms: number): number => Math.max(0, Math.round(ms * 1000) / 1000)
+/**
+ * A returned mail may be here before our own clock has been read after the final dot: such a duration is nothing, not less. The
+ * other end is the bound of the wire, for a wall clock that was set in between.
+ */
+const duration = (ms: number): number => Math.min(durationMsMax, Math.max(0, Math.round(ms * 1000) / 1000))

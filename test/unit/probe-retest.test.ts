@@ -115,23 +115,23 @@ describe('the turn of control trips', () => {
   }
   /** Starts what may start, and says whom it went to. */
   const start = (control: ControlTurns, id: string, nowMs: number): string | undefined => {
-    const reference = control.next(nowMs)
-    if (reference !== undefined) control.started(id, reference, nowMs)
-    return reference?.address
+    const turn = control.next(nowMs)
+    if (turn !== undefined) control.started(id, turn, nowMs)
+    return turn?.reference.address
   }
 
   it('lets one trip serve every test that was started before it', () => {
     const control = turns(a, b)
-    control.request(1000)
+    control.request(1000, 600_000)
     expect(start(control, 'one', 1000)).toBe('rt@a.example')
-    control.request(900)
+    control.request(900, 600_000)
     expect(start(control, 'two', 1001)).toBeUndefined()
   })
 
   it('takes the references in turn', () => {
     const control = turns(a, b)
     const visited = [1000, 2000, 7000].map((nowMs) => {
-      control.request(nowMs)
+      control.request(nowMs, 600_000)
       return start(control, String(nowMs), nowMs)
     })
     expect(visited).toEqual(['rt@a.example', 'rt@b.example', 'rt@a.example'])
@@ -139,9 +139,9 @@ describe('the turn of control trips', () => {
 
   it('troubles one reference no more than once in 5 s, and does not forget the wish meanwhile', () => {
     const control = turns(a)
-    control.request(1000)
+    control.request(1000, 600_000)
     start(control, 'one', 1000)
-    control.request(1500)
+    control.request(1500, 600_000)
     expect(start(control, 'two', 1500)).toBeUndefined()
     expect(control.nextWakeAt()).toBe(6000)
     expect(start(control, 'two', 6000)).toBe('rt@a.example')
@@ -149,7 +149,7 @@ describe('the turn of control trips', () => {
 
   it('asks the next reference when one fails, once round', () => {
     const control = turns(a, b)
-    control.request(1000)
+    control.request(1000, 600_000)
     start(control, 'one', 1000)
     control.ended('one', false)
     expect(start(control, 'two', 61_000)).toBe('rt@b.example')
@@ -157,9 +157,18 @@ describe('the turn of control trips', () => {
     expect(start(control, 'three', 121_000)).toBeUndefined()
   })
 
+  it('takes a minute at most, and no longer than the test that asks', () => {
+    const control = turns(a)
+    control.request(1000, 600_000)
+    expect(control.next(1000)?.timeoutMs).toBe(60_000)
+    const short = turns(a)
+    short.request(1000, 20_000)
+    expect(short.next(1000)?.timeoutMs).toBe(20_000)
+  })
+
   it('starts nothing without references', () => {
     const control = turns()
-    control.request(1000)
+    control.request(1000, 600_000)
     expect(start(control, 'one', 1000)).toBeUndefined()
     expect(control.nextWakeAt()).toBeNull()
   })
