@@ -42,7 +42,7 @@ export type ServerOptions = FlowContext & {
   keys: Pick<CoordinatorKeys, 'rootX' | 'rootKid'>
   /** The folder of the built dashboard. */
   webRoot: string
-  metrics: Registry
+  registry: Registry
   /** For each key; the default serves an onboarding script and a dozen dashboards. */
   requestRate?: { burst: number; perSecond: number }
 }
@@ -59,14 +59,8 @@ const requestRateDefault = { burst: 300, perSecond: 50 }
 /** FIELD-NOTES 4: tests of one address are capped, or this is a tool to bomb mailboxes. */
 const testNowRate = { burst: 5, perSecond: 1 / 60 }
 
-export type HttpServer = {
-  app: ApiServer
-  /** Ends the event streams, then stops listening and waits for running requests. */
-  close(): Promise<void>
-}
-
-/** Listening is the caller's: `await server.app.listen({ host, port })`. */
-export async function buildServer(options: ServerOptions): Promise<HttpServer> {
+/** Listening is the caller's: `await server.listen({ host, port })`. */
+export async function buildServer(options: ServerOptions): Promise<ApiServer> {
   const { runtime, database } = options
   const live = await startLive(options, liveReaders)
   const context: ApiContext = {
@@ -82,21 +76,17 @@ export async function buildServer(options: ServerOptions): Promise<HttpServer> {
   // A request is JSON or nothing.
   app.removeContentTypeParser('text/plain')
   addSecurityHeaders(app)
-  measure(app, options.metrics)
+  measure(app, options.registry)
 
   await collectReference(app, options.version)
-  registerOperations(app, { ready: () => database.ping(), metrics: options.metrics })
+  registerOperations(app, { ready: () => database.ping(), registry: options.registry })
   await app.register(async (v1) => registerV1(v1.withTypeProvider(), context, options.requestRate), { prefix: '/v1' })
   await serveReference(app)
   await serveDashboard(app, options.webRoot)
+  // The event streams would hold the server open.
+  app.addHook('preClose', () => live.close())
   await app.ready()
-  return {
-    app,
-    async close() {
-      await live.close()
-      await app.close()
-    },
-  }
+  return app
 }
 
 function registerV1(app: ApiServer, context: ApiContext, requestRate = requestRateDefault): void {
@@ -184,13 +174,13 @@ const pathPattern = (url: string): RegExp => {
   return new RegExp(`^${parts.join('/')}/?$`)
 }
 
-function measure(app: ApiServer, metrics: Registry): void {
+function measure(app: ApiServer, registry: Registry): void {
   const seconds = new Histogram({
     name: 'mailscout_http_request_seconds',
     help: 'Time to answer, by route and status',
     labelNames: ['method', 'route', 'status'],
     buckets: [0.005, 0.02, 0.05, 0.2, 1, 5],
-    registers: [metrics],
+    registers: [registry],
   })
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown'

@@ -7,7 +7,7 @@ import { Text } from '../schemas.ts'
 
 const Ok = Type.Object({ status: Text })
 
-export function registerOperations(app: ApiServer, context: { ready: () => Promise<void>; metrics: Registry }): void {
+export function registerOperations(app: ApiServer, context: { ready: () => Promise<void>; registry: Registry }): void {
   const schema = { tags: ['operations'] }
 
   app.get('/healthz', { schema: { ...schema, summary: 'The process lives', response: { 200: Ok } } }, async () => ({
@@ -25,6 +25,6 @@ export function registerOperations(app: ApiServer, context: { ready: () => Promi
   })
 
   app.get('/metrics', { schema: { ...schema, summary: 'For Prometheus' } }, async (_request, reply) =>
-    reply.type(context.metrics.contentType).send(await context.metrics.metrics()),
+    reply.type(context.registry.contentType).send(await context.registry.metrics()),
   )
 }
