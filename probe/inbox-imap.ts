@@ -65,12 +65,14 @@ class ImapInbox implements Inbox {
     connects: 0,
     connects_failed: 0,
     uidvalidity_changes: 0,
-    /** Mails that the poll found and IDLE had not told of. */
+    /** Mails that the server told of only when the poll asked: beyond a few (it may be about to tell), IDLE is deaf. */
     idle_deaf: 0,
   }
   #state: InboxState
   #client: ImapFlow | undefined
   #announced: Instant | undefined
+  /** A round is under way that the poll began, not IDLE. */
+  #polling = false
   #wake: (() => void) | undefined
   #running: Promise<void> | undefined
 
@@ -125,13 +127,15 @@ class ImapInbox implements Inbox {
     const { host, mailbox, logger } = this.#options
     const client = new ImapFlow(clientOptions(this.#options))
     this.#client = client
+    this.#announced = undefined
+    this.#polling = false
     let lost: Error | undefined
     client.on('error', (error: Error) => {
       lost = error
     })
     client.on('close', () => this.#wake?.())
     client.on('exists', (event: ExistsEvent) => {
-      if (event.count > event.prevCount) this.#announce()
+      if (event.count > event.prevCount) this.#announce(event.count - event.prevCount)
     })
     try {
       await this.#within(
@@ -158,7 +162,9 @@ class ImapInbox implements Inbox {
         await this.#within(roundMsMax, client, client.mailboxOpen(mailbox))
         openedAtMs = runtime.monotonicMs()
       }
-      const complete = await this.#within(roundMsMax, client, this.#collect(client, round > 0 && canIdle))
+      this.#polling = round > 0 && canIdle && this.#announced === undefined
+      const complete = await this.#within(roundMsMax, client, this.#collect(client))
+      this.#polling = false
       if (round === 0) this.#counters.connects += 1
       this.#setState(true, `reading ${mailbox} at ${host}${canIdle ? '' : ' (polling: no IDLE)'}`)
       if (!complete) continue
@@ -169,7 +175,7 @@ class ImapInbox implements Inbox {
   }
 
   /** One round: find, fetch, hand on, purge. False when there is more to do at once. */
-  async #collect(client: ImapFlow, idled: boolean): Promise<boolean> {
+  async #collect(client: ImapFlow): Promise<boolean> {
     const announced = this.#announced
     this.#announced = undefined
     if (client.mailbox === false) throw new MailscoutError('INTERNAL', 'The mailbox is not open.')
@@ -183,8 +189,6 @@ class ImapInbox implements Inbox {
     const found = await this.#search(client)
     const instant = announced ?? this.#now()
     const uids = this.#cursor.pick(found)
-    const fresh = uids.filter((uid) => uid > this.#cursor.lastUid)
-    if (idled && announced === undefined) this.#counters.idle_deaf += fresh.length
     for (const uid of uids) await this.#take(client, uid, instant)
     await this.#purge(client)
     return found.filter((uid) => uid > this.#cursor.lastUid).length === 0
@@ -239,7 +243,8 @@ class ImapInbox implements Inbox {
     this.#counters.purged += uids.length
   }
 
-  #announce(): void {
+  #announce(count: number): void {
+    if (this.#polling) this.#counters.idle_deaf += count
     this.#announced ??= this.#now()
     this.#wake?.()
   }
