@@ -85,14 +85,14 @@ export async function startCoordinator({
       ...context,
       version,
       keys,
-      metrics: metrics.registry,
+      registry: metrics.registry,
       webRoot: join(import.meta.dirname, '../dist/web'),
     })
     closers.push(() => server.close())
-    const hub = await startHub({ ...context, keys, references: config.references }, server.app.server)
+    const hub = await startHub({ ...context, keys, references: config.references }, server.server)
     closers.push(() => hub.close())
     metrics.watch(hub)
-    await server.app.listen({ port: config.port, host: config.host })
+    await server.listen({ port: config.port, host: config.host })
     if (config.references.length === 0) {
       logger.warn(
         'MAILSCOUT_REFERENCES is empty: probes cannot prove their health by control trips, and a single failing monitor stays unconfirmed',
