@@ -17,7 +17,7 @@ import {
   texts,
 } from './message.ts'
 import { findStamp } from './stamp.ts'
-import { shortTestId, type TokenClaims, testOfEnvelopeId, type VerifiedToken, verifyToken } from './token.ts'
+import { type TokenClaims, testOfEnvelopeId, type VerifiedToken, verifyToken } from './token.ts'
 import { type Hop, parseTrace } from './trace.ts'
 
 /** Where a mail without proof might belong: for the log and for a person, never for a verdict. */
@@ -134,5 +134,3 @@ function hintsOf(message: Message): Hints {
   const short = /\bMailscout test ([0-9a-f]{12})\b/.exec((headerValue(message, 'subject') ?? '').slice(0, 1000))?.[1]
   return { messageIds: [...new Set(messageIds)].slice(0, hintsMax), ...(short === undefined ? {} : { shortTestId: short }) }
 }
-
-export { shortTestId }
