@@ -6,20 +6,12 @@ import { type ExistsEvent, ImapFlow } from 'imapflow'
 import { errorMessage, MailscoutError } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
 import { type Runtime, sleep } from '../common/runtime.ts'
-import { printable } from '../common/smtp/reply.ts'
+import { backoffMs, clientOptions, type ImapAccount, imapMessage } from './imap-client.ts'
 import { ImapCursor } from './imap-cursor.ts'
 import { type Inbox, type InboxState, inboxStateAfter, type OnMail, rawBytesMax } from './inbox.ts'
 
-export type ImapInboxOptions = {
-  host: string
-  port: number
-  /** TLS from the first byte; otherwise STARTTLS where it is offered. Certificates are verified in either case. */
-  secure: boolean
-  user: string
-  password: string
+export type ImapInboxOptions = ImapAccount & {
   mailbox: string
-  /** Authorities to trust besides none other (PEM); default: those of the runtime. */
-  ca?: string
   onMail: OnMail
   runtime: Runtime
   logger: Logger
@@ -38,9 +30,6 @@ const pollMsWithoutIdle = 10_000
 /** Connecting, and each round of fetching, must be over by then, or the connection is taken for dead. */
 const connectMsMax = 60_000
 const roundMsMax = 120_000
-const backoffMsMax = 60_000
-/** Providers lock accounts that fail to log in too often. */
-const backoffAfterRefusalMs = 5 * 60_000
 /** Late mail is noted for a day; SINCE knows whole days of the server's time zone only. */
 const lookBackMs = 48 * 3_600_000
 const goodbyeMs = 1000
@@ -117,7 +106,7 @@ class ImapInbox implements Inbox {
       this.#setState(false, detail)
       failures = this.#counters.connects > okBefore ? 1 : failures + 1
       if (this.#counters.connects === okBefore) this.#counters.connects_failed += 1
-      const pauseMs = backoffMs(failures, isRefusedLogin(fault), runtime)
+      const pauseMs = backoffMs(failures, fault, runtime)
       logger.warn({ host, error: detail, pause_ms: Math.round(pauseMs) }, 'return mailbox lost; trying again')
       await sleep(runtime, pauseMs, signal).catch(() => {})
     }
@@ -281,41 +270,4 @@ class ImapInbox implements Inbox {
   #setState(ok: boolean, detail: string): void {
     this.#state = inboxStateAfter(this.#state, ok, detail, this.#options.runtime.wallMs())
   }
-}
-
-function clientOptions({ host, port, secure, user, password, ca }: ImapInboxOptions): ConstructorParameters<typeof ImapFlow>[0] {
-  return {
-    host,
-    port,
-    secure,
-    auth: { user, pass: password },
-    tls: { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca }) },
-    clientInfo: { name: 'Mailscout' },
-    logger: false,
-    disableAutoIdle: true,
-    disableCompression: true,
-    maxIdleTime: reopenMsDefault,
-    connectionTimeout: 30_000,
-    // The poll speaks every 30 s: a connection silent for longer than two of them is dead.
-    socketTimeout: 75_000,
-    maxLiteralSize: 2 * rawBytesMax,
-    maxLineLength: 4 * rawBytesMax,
-    maxResponseSize: 8 * rawBytesMax,
-    maxResponseTokens: 100_000,
-  }
-}
-
-/** From 1 s doubling up to a minute, half of it random, so that many probes do not come back at once. */
-function backoffMs(failures: number, refused: boolean, runtime: Runtime): number {
-  const wholeMs = refused ? backoffAfterRefusalMs : Math.min(backoffMsMax, 1000 * 2 ** Math.min(failures - 1, 16))
-  return wholeMs * (0.5 + (Buffer.from(runtime.randomBytes(4)).readUInt32BE() / 2 ** 32) * 0.5)
-}
-
-const isRefusedLogin = (error: unknown): boolean =>
-  error instanceof Error && 'authenticationFailed' in error && error.authenticationFailed === true
-
-/** imapflow says "Command failed" and keeps the server's words beside it. */
-function imapMessage(error: unknown): string {
-  const words = error instanceof Error && 'responseText' in error ? String(error.responseText ?? '') : ''
-  return printable(words === '' ? errorMessage(error) : `${errorMessage(error)}: ${words}`).slice(0, 300)
 }
