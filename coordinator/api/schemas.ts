@@ -41,6 +41,10 @@ export const pagingQuery = {
 export const query = <T extends Record<string, TSchema>>(properties: T) =>
   Type.Object(properties, { additionalProperties: false })
 
+/** The body of a PATCH: any of the members. (Type.Partial alone forgets to refuse unknown ones.) */
+export const partial = <T extends Record<string, TSchema>>(properties: T) =>
+  query(Type.Partial(Type.Object(properties)).properties)
+
 /** Operators may narrow a list down to one customer. */
 export const OwnedListQuery = query({ ...pagingQuery, customer_id: Type.Optional(CustomerId) })
 export const ListQuery = query(pagingQuery)

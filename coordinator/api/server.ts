@@ -6,7 +6,7 @@
  * The probe link attaches itself to `app.server` (WebSocket upgrades at /probe).
  */
 import type { Socket } from 'node:net'
-import Fastify, { type FastifyReply, type FastifyRequest, type FastifyServerOptions } from 'fastify'
+import Fastify, { type FastifyReply, type FastifyRequest, type FastifyServerOptions, LogController } from 'fastify'
 import { Histogram, type Registry } from 'prom-client'
 import { uuidv7 } from '../../common/runtime.ts'
 import type { FlowContext } from '../flow/context.ts'
@@ -124,7 +124,8 @@ function guard(app: ApiServer, context: ApiContext, rate: TokenBuckets): void {
 function frameworkOptions({ logger, runtime }: FlowContext): FastifyServerOptions {
   return {
     loggerInstance: logger as unknown as NonNullable<FastifyServerOptions['loggerInstance']>,
-    disableRequestLogging: true,
+    // Each answer is a line of our own at debug level (see `measure`).
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyBytesMax,
     routerOptions: { maxParamLength: parameterLengthMax },
     requestTimeout: requestMsMax,

@@ -18,7 +18,7 @@ import { change } from '../change.ts'
 import { type ApiContext, type ApiServer, customerOf, read, whoseList } from '../context.ts'
 import { pageOf, pagingOf } from '../cursor.ts'
 import { fieldFault, notFound } from '../problem.ts'
-import { ById, CustomerId, Id, listOf, Name, OwnedListQuery, oneOf, query } from '../schemas.ts'
+import { ById, CustomerId, Id, listOf, Name, OwnedListQuery, oneOf, partial, query } from '../schemas.ts'
 
 /** ITU-T E.164, with the plus sign: 7 to 15 digits. */
 const Telephone = Type.String({
@@ -28,7 +28,7 @@ const Telephone = Type.String({
 const method = { kind: oneOf('sms'), address: Telephone }
 const settings = { name: Name, methods: Type.Array(query(method), { minItems: 1, maxItems: 10 }) }
 const NewContact = query({ customer_id: Type.Optional(CustomerId), ...settings })
-const ContactChange = Type.Partial(query(settings))
+const ContactChange = partial(settings)
 const Contact = Type.Object({
   id: Id,
   customer_id: Id,

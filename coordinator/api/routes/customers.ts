@@ -11,7 +11,7 @@ import { type ApiContext, type ApiServer, read } from '../context.ts'
 import { pageOf, pagingOf } from '../cursor.ts'
 import { modesGranted } from '../monitor-rules.ts'
 import { fieldFault, notFound } from '../problem.ts'
-import { ById, Id, ListQuery, listOf, Name, query, Time } from '../schemas.ts'
+import { ById, Id, ListQuery, listOf, Name, partial, query, Time } from '../schemas.ts'
 
 const settings = { name: Name, service_level: Name }
 const NewCustomer = query(settings)
@@ -59,7 +59,7 @@ export function registerCustomers(app: ApiServer, context: ApiContext): void {
     '/customers/:id',
     {
       config: { needs: 'operator' },
-      schema: { ...schema, params: ById, body: Type.Partial(NewCustomer), response: { 200: Customer } },
+      schema: { ...schema, params: ById, body: partial(settings), response: { 200: Customer } },
     },
     async (request, reply) => {
       const { id } = request.params

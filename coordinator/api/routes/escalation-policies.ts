@@ -18,7 +18,7 @@ import { change } from '../change.ts'
 import { type ApiContext, type ApiServer, customerOf, read, whoseList } from '../context.ts'
 import { pageOf, pagingOf } from '../cursor.ts'
 import { fieldFault, notFound } from '../problem.ts'
-import { ById, CustomerId, Id, listOf, Name, OwnedListQuery, query } from '../schemas.ts'
+import { ById, CustomerId, Id, listOf, Name, OwnedListQuery, partial, query } from '../schemas.ts'
 
 const Step = query({
   after_s: Type.Integer({
@@ -35,7 +35,7 @@ const settings = {
 }
 const { repeat, ...required } = settings
 const NewPolicy = query({ customer_id: Type.Optional(CustomerId), ...required, repeat: Type.Optional(repeat) })
-const PolicyChange = Type.Partial(query(settings))
+const PolicyChange = partial(settings)
 const Policy = Type.Object({ id: Id, customer_id: Id, ...settings })
 
 export function registerEscalationPolicies(app: ApiServer, context: ApiContext): void {

@@ -26,7 +26,7 @@ import { pageOf, pagingOf } from '../cursor.ts'
 import { beyondLevel, completeMonitor, contradictions, needsReassignment } from '../monitor-rules.ts'
 import { Monitor, monitorSettings, showMonitor } from '../monitor-view.ts'
 import { fieldFault, notFound, RateLimited, RequestFault } from '../problem.ts'
-import { ById, CustomerId, Id, listOf, OwnedListQuery, query } from '../schemas.ts'
+import { ById, CustomerId, Id, listOf, OwnedListQuery, partial, query } from '../schemas.ts'
 
 const { name, kind, target, ...optional } = monitorSettings
 const NewMonitor = query({
@@ -34,9 +34,9 @@ const NewMonitor = query({
   name,
   kind,
   target,
-  ...Type.Partial(Type.Object(optional)).properties,
+  ...partial(optional).properties,
 })
-const MonitorChange = Type.Partial(query(monitorSettings))
+const MonitorChange = partial(monitorSettings)
 const Jobs = Type.Object({ jobs: Type.Array(Type.Object({ id: Id, probe_id: Id })) })
 
 export function registerMonitors(app: ApiServer, context: ApiContext): void {

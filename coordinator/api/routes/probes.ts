@@ -22,7 +22,7 @@ import { change } from '../change.ts'
 import type { ApiContext, ApiServer } from '../context.ts'
 import { pageOf, pagingOf } from '../cursor.ts'
 import { fieldFault, notFound } from '../problem.ts'
-import { ById, ListQuery, listOf, Name, orNull, query } from '../schemas.ts'
+import { ById, ListQuery, listOf, Name, orNull, partial, query } from '../schemas.ts'
 import { Probe, showProbe } from '../views.ts'
 
 const Region = Type.String({
@@ -30,13 +30,14 @@ const Region = Type.String({
   description: 'a region like eu or us-east-1: small letters, digits and hyphens',
 })
 const Asn = Type.Integer({ minimum: 1, maximum: 4_294_967_295 })
-const NewProbe = query({
+const settings = {
   name: Name,
   region: Region,
   asn: Type.Optional(Type.Union([Asn, Type.Null()])),
   provider: Type.Optional(Type.Union([Name, Type.Null()])),
-})
-const ProbeChange = Type.Partial(NewProbe)
+}
+const NewProbe = query(settings)
+const ProbeChange = partial(settings)
 const TokenRequest = query({ reset: Type.Optional(Type.Boolean({ description: "Take the enrolled probe's key away first" })) })
 const Enrolling = Type.Object({
   ...Probe.properties,

@@ -20,7 +20,7 @@ import { change } from '../change.ts'
 import type { ApiContext, ApiServer } from '../context.ts'
 import { pageOf, pagingOf } from '../cursor.ts'
 import { fieldFault, notFound } from '../problem.ts'
-import { ById, Id, ListQuery, listOf, Name, oneOf, query, Seconds, Time } from '../schemas.ts'
+import { ById, Id, ListQuery, listOf, Name, oneOf, partial, query, Seconds, Time } from '../schemas.ts'
 
 const settings = {
   name: Name,
@@ -32,7 +32,7 @@ const settings = {
   sms_per_day: Type.Integer({ minimum: 0, maximum: 100_000 }),
 }
 const NewServiceLevel = query(settings)
-const ServiceLevelChange = Type.Partial(NewServiceLevel)
+const ServiceLevelChange = partial(settings)
 const Shown = Type.Object({ id: Id, ...settings, created_at: Time })
 
 const show = (row: ServiceLevelRow): Static<typeof Shown> => ({
