@@ -7,10 +7,11 @@ export type HttpAnswer = { status: number; headers: Record<string, string | stri
 export type HttpCall = { method?: string; headers?: Record<string, string>; body?: unknown; timeoutMs?: number }
 
 export class HttpClient {
-  readonly #socketPath: string
+  /** The Unix socket that leads to the server. */
+  readonly socketPath: string
 
   private constructor(socketPath: string) {
-    this.#socketPath = socketPath
+    this.socketPath = socketPath
   }
 
   /** Starts a relay to 127.0.0.1:`port` of the host. The server behind it may come and go. */
@@ -28,7 +29,7 @@ export class HttpClient {
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body)
     const type = text === undefined || typeof body === 'string' ? {} : { 'content-type': 'application/json' }
     return new Promise((resolve, reject) => {
-      const request = httpRequest({ socketPath: this.#socketPath, path, method, headers: { ...type, ...headers }, agent: false })
+      const request = httpRequest({ socketPath: this.socketPath, path, method, headers: { ...type, ...headers }, agent: false })
       request.setTimeout(timeoutMs, () => request.destroy(new Error(`no answer to ${method} ${path} within ${timeoutMs} ms`)))
       request.on('error', reject)
       request.on('response', (response) => {

@@ -1,0 +1,219 @@
+/**
+ * An installation of Mailscout on the lab, as an operator would set it up: the coordinator on the lab's PostgreSQL, three probes in three
+ * regions, a reference mail system, and a customer who may test often.
+ *
+ *   probe eu, us   own SMTP inbox on port 25
+ *   probe ap       return mailbox on `returns`, over IMAPS
+ */
+import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { buildResponder } from '../../../bin/build-responder.ts'
+import { Api, type Probe } from './api.ts'
+import { HttpClient } from './http.ts'
+import type { Lab } from './lab.ts'
+import type { MailHost } from './mail-host.ts'
+import { awaitPort, type Program } from './processes.ts'
+import { Sink } from './sink.ts'
+import { until } from './until.ts'
+import { type MonitorOptions, responderState, Watched } from './watched.ts'
+
+export const regions = ['eu', 'us', 'ap'] as const
+export type Region = (typeof regions)[number]
+export const returnAddress = (region: Region): string => `rt@${region}.probe.test`
+
+/** Whoever is paged when nobody can decide: no case may make this phone ring. */
+export const operatorPhone = '+61400000999'
+/** A mail domain of somebody else, whose server takes and keeps everything. */
+export const attackerDomain = 'attacker.test'
+
+const root = resolve(import.meta.dirname, '../../..')
+const reference = 'scout@reference.test'
+const coordinatorPort = 8080
+
+/** Short, so that a case takes a minute; long enough for a far region on a busy machine. */
+const level = { name: 'lab', vantages: 3, quorum: 2, period_min_s: 1, mode: 'seed', channels: ['sms'], sms_per_day: 10_000 }
+
+export class Mailscout {
+  readonly lab: Lab
+  readonly coordinator: Program
+  readonly probes: Readonly<Record<Region, Program>>
+  readonly api: Api
+  /** A customer's mail system of its own each, for faults that other monitors must not feel. */
+  readonly stopped: MailHost
+  readonly dropped: MailHost
+  readonly partial: MailHost
+  readonly attacker: Sink
+  /** For WebSocket clients outside the lab's network: `ws+unix:` and this, `:/probe`. */
+  readonly socketPath: string
+  readonly #customerId: string
+  readonly #bundle: string
+  #responderConfig: ResponderConfig = { root_keys: [], return_domains: [] }
+  #phones = 0
+
+  private constructor(parts: Pick<Mailscout, 'lab' | 'coordinator' | 'probes' | 'api' | 'socketPath'>, more: Extras) {
+    this.lab = parts.lab
+    this.coordinator = parts.coordinator
+    this.probes = parts.probes
+    this.api = parts.api
+    this.socketPath = parts.socketPath
+    this.stopped = more.stopped
+    this.dropped = more.dropped
+    this.partial = more.partial
+    this.attacker = more.attacker
+    this.#customerId = more.customerId
+    this.#bundle = more.bundle
+  }
+
+  static async start(lab: Lab): Promise<Mailscout> {
+    // Each changes the DNS, which restarts for it: all before the first test mail.
+    const stopped = await lab.addCustomer('stopped')
+    const dropped = await lab.addCustomer('dropped')
+    const partial = await lab.addCustomer('partial')
+    await lab.dns.add({ domain: attackerDomain, exchanger: `mail.${attackerDomain}`, host: lab.host('infra') })
+    const attacker = new Sink(lab.programs, lab.host('infra'), join(lab.directory, 'attacker'))
+    const key = randomBytes(32).toString('base64url')
+    const coordinator = startCoordinator(lab, key)
+    const [client, bundle] = await Promise.all([
+      HttpClient.to(lab.programs, lab.host('coordinator'), coordinatorPort, join(lab.directory, 'run')),
+      buildResponder(join(lab.directory, 'mailscout-responder.cjs')),
+      attacker.start(),
+      coordinator.awaitLog(/coordinator ready/, 60_000),
+    ])
+    const api = new Api(client, key)
+    await api.post('/v1/service-levels', level)
+    const { id: customerId } = await api.post<{ id: string }>('/v1/customers', { name: 'Lab', service_level: level.name })
+    const started = await Promise.all(regions.map(async (region) => [region, await startProbe(lab, api, region)] as const))
+    const probes = Object.fromEntries(started) as Record<Region, Program>
+    const extras = { stopped, dropped, partial, attacker, customerId, bundle: lab.share(bundle) }
+    const mailscout = new Mailscout({ lab, coordinator, probes, api, socketPath: client.socketPath }, extras)
+    await mailscout.#startReference()
+    return mailscout
+  }
+
+  /** The coordinator's folder, with the keys of the installation. */
+  get coordinatorDirectory(): string {
+    return join(this.lab.directory, 'coordinator-data')
+  }
+
+  /** A monitor of a new user of a mail system, with the responder in its .forward and a phone of its own. */
+  async watch(user: string, options: MonitorOptions = {}): Promise<Watched> {
+    const on = options.on ?? this.lab.customer
+    const address = on.addUser(user)
+    // Before the monitor, whose first mail comes at once.
+    if (options.forward !== 'none') this.#installResponder(user, on, options.forward === 'keep')
+    const phones = options.escalation ?? [{ after_s: 0 }]
+    const steps = []
+    const numbers: string[] = []
+    for (const [index, { after_s }] of phones.entries()) {
+      const number = `+6140001${String(++this.#phones).padStart(4, '0')}`
+      const name = `${user} ${index + 1}`
+      const contact = await this.#make<{ id: string }>('contacts', { name, methods: [{ kind: 'sms', address: number }] })
+      steps.push({ after_s, contact_ids: [contact.id] })
+      numbers.push(number)
+    }
+    const policy = await this.#make<{ id: string }>('escalation-policies', { name: user, steps, repeat: 0 })
+    const { id } = await this.#make<{ id: string }>('monitors', {
+      name: user,
+      kind: 'roundtrip',
+      target: { address },
+      ...timing,
+      ...options.settings,
+      escalation_policy_id: policy.id,
+    })
+    return new Watched({ api: this.api, sms: this.lab.sms, id, user, address, on, phones: numbers })
+  }
+
+  /** The responder of one user: its configuration and the .forward that runs it. */
+  #installResponder(user: string, on: MailHost, keep: boolean): void {
+    const state_dir = responderState(on, user)
+    const file = on.writeFor(user, 'responder.json', JSON.stringify({ ...this.#responderConfig, state_dir }), 0o644)
+    const command = `"|env MAILSCOUT_RESPONDER_CONFIG=${file} ${this.lab.userNode} ${this.#bundle}"`
+    on.setForward(user, keep ? `\\${user}, ${command}` : command)
+  }
+
+  async probeOf(region: Region): Promise<Probe> {
+    const probe = (await this.api.list<Probe>('/v1/probes?limit=500')).find(
+      ({ return_address }) => return_address === returnAddress(region),
+    )
+    if (probe === undefined) throw new Error(`no probe has enrolled with ${returnAddress(region)}`)
+    return probe
+  }
+
+  async awaitConnected(region: Region, withinMs = 90_000): Promise<void> {
+    const connected = async () => (await this.probeOf(region)).state === 'connected'
+    await until(`the probe in ${region} to be connected`, connected, { withinMs, everyMs: 500 })
+  }
+
+  #make<T>(collection: string, body: object): Promise<T> {
+    return this.api.post<T>(`/v1/${collection}`, { customer_id: this.#customerId, ...body })
+  }
+
+  /** The responder as a mail system of its own. What it trusts comes from the API, by a monitor that is made for it and removed. */
+  async #startReference(): Promise<void> {
+    const { lab } = this
+    const name = 'for its configuration'
+    const { id } = await this.#make<{ id: string }>('monitors', { name, kind: 'roundtrip', target: { address: reference } })
+    this.#responderConfig = (await this.api.get<{ config: ResponderConfig }>(`/v1/monitors/${id}/responder`)).config
+    await this.api.delete(`/v1/monitors/${id}`)
+    const config = { ...this.#responderConfig, submit: 'mx', state_dir: join(lab.directory, 'reference-state') }
+    const file = join(lab.directory, 'reference.json')
+    writeFileSync(file, JSON.stringify(config))
+    lab.programs.start({
+      name: 'reference',
+      at: lab.host('reference'),
+      cwd: root,
+      command: [process.execPath, 'responder/main.ts', 'sink', '--listen', '0.0.0.0:25'],
+      env: { MAILSCOUT_RESPONDER_CONFIG: file },
+    })
+    await awaitPort(lab.host('reference'), 25)
+  }
+}
+
+type ResponderConfig = { root_keys: string[]; return_domains: string[] }
+type Extras = Pick<Mailscout, 'stopped' | 'dropped' | 'partial' | 'attacker'> & { customerId: string; bundle: string }
+
+const timing = { period_s: 15, timeout_s: 12, slow_s: 6, retest_wait_s: 3, hard_confirm_s: 15, open_period_s: 6 }
+
+function startCoordinator(lab: Lab, operatorKey: string): Program {
+  return lab.programs.start({
+    name: 'coordinator',
+    at: lab.host('coordinator'),
+    cwd: root,
+    command: [process.execPath, 'coordinator/main.ts'],
+    env: {
+      PORT: String(coordinatorPort),
+      DATA_DIR: join(lab.directory, 'coordinator-data'),
+      DATABASE_URL: lab.database.url,
+      MAILSCOUT_OPERATOR_KEY: operatorKey,
+      MAILSCOUT_OPERATOR_PHONE: operatorPhone,
+      MAILSCOUT_REFERENCES: reference,
+      MAILSCOUT_SMS_GATEWAYS: JSON.stringify([{ name: 'lab', kind: 'http', url: lab.sms.url }]),
+    },
+  })
+}
+
+/** Makes the probe known, starts it with its enrolment token, and waits until it has enrolled. */
+async function startProbe(lab: Lab, api: Api, region: Region): Promise<Program> {
+  const { enrolment_token } = await api.post<{ enrolment_token: string }>('/v1/probes', { name: `lab-${region}`, region })
+  const { user, password, host, authorityFile } = lab.returnMailbox
+  const mailbox = `imaps://${user}:${encodeURIComponent(password)}@${host}/INBOX`
+  const program = lab.programs.start({
+    name: `probe-${region}`,
+    at: lab.host(region),
+    cwd: root,
+    command: [process.execPath, 'probe/main.ts'],
+    env: {
+      DATA_DIR: join(lab.directory, `probe-${region}`),
+      MAILSCOUT_COORDINATORS: `ws://${lab.host('coordinator').address}:${coordinatorPort}/probe`,
+      MAILSCOUT_ENROLMENT_TOKEN: enrolment_token,
+      MAILSCOUT_RETURN_ADDRESS: returnAddress(region),
+      MAILSCOUT_INBOX: region === 'ap' ? mailbox : 'smtp://0.0.0.0:25',
+      MAILSCOUT_ALLOW_TARGETS: '10.77.0.0/16',
+      MAILSCOUT_NTP: 'off',
+      NODE_EXTRA_CA_CERTS: authorityFile,
+    },
+  })
+  await program.awaitLog(/probe ready/, 60_000)
+  return program
+}
