@@ -169,7 +169,7 @@ export class Reporter {
   }
 
   #isIdle(): boolean {
-    return this.#session === undefined || (this.#inFlight.size === 0 && this.#options.spool.depth() === 0)
+    return this.#session === undefined || this.#options.spool.depth() === 0
   }
 
   #tellIdle(): void {

@@ -2,7 +2,8 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { errorMessage, MailscoutError } from '../common/errors.ts'
 
 /** Figures by the metric's name without its prefix; undefined where there is none at the moment. */
 export type Figures = Readonly<Record<string, { value: number | undefined; help: string }>>
@@ -18,7 +19,7 @@ export type StatusServer = { address: { host: string; port: number }; close(): P
 /** Requests come from a supervisor or a metrics server on the same network: they are short. */
 const requestMsMax = 5000
 
-/** Rejects where the address cannot be listened on. */
+/** Throws CONFIG_INVALID where the address cannot be listened on. */
 export async function startStatusServer(at: { host: string; port: number }, readStatus: () => Status): Promise<StatusServer> {
   const metrics = createMetrics(() => readStatus().figures)
   const server = createServer({ requestTimeout: requestMsMax, headersTimeout: requestMsMax }, (request, response) => {
@@ -41,7 +42,13 @@ export async function startStatusServer(at: { host: string; port: number }, read
     }
   })
   server.listen(at.port, at.host)
-  await once(server, 'listening')
+  try {
+    await once(server, 'listening')
+  } catch (cause) {
+    throw new MailscoutError('CONFIG_INVALID', `PORT: ${at.host} port ${at.port} cannot be listened on: ${errorMessage(cause)}`, {
+      cause,
+    })
+  }
   const { address, port } = server.address() as AddressInfo
   return {
     address: { host: address, port },
@@ -58,16 +65,25 @@ function createMetrics(readFigures: () => Figures): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   for (const [name, { help }] of Object.entries(readFigures())) {
-    new Gauge({
-      name: `mailscout_probe_${name}`,
-      help,
-      registers: [registry],
-      collect() {
-        this.reset()
-        const value = readFigures()[name]?.value
-        if (value !== undefined) this.set(value)
-      },
-    })
+    const common = { name: `mailscout_probe_${name}`, help, registers: [registry] }
+    if (name.endsWith('_total')) {
+      new Counter({
+        ...common,
+        collect() {
+          this.reset()
+          this.inc(readFigures()[name]?.value ?? 0)
+        },
+      })
+    } else {
+      new Gauge({
+        ...common,
+        collect() {
+          const value = readFigures()[name]?.value
+          if (value === undefined) this.remove()
+          else this.set(value)
+        },
+      })
+    }
   }
   return registry
 }
