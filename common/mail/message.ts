@@ -143,7 +143,7 @@ export function decode(text: string, encoding: string | undefined): string {
   switch (encoding?.trim().toLowerCase()) {
     case 'quoted-printable':
       return text
-        .replace(/[ \t]*=[ \t]*\r?\n/g, '')
+        .replace(/=[ \t]*\r?\n/g, '')
         .replace(/=([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
     case 'base64':
       return Buffer.from(text, 'base64').toString('latin1')
