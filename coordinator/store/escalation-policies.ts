@@ -53,9 +53,12 @@ export async function deleteEscalationPolicy(sql: Sql, customerId: string, id: s
   await sql`delete from escalation_policies where customer_id = ${customerId} and id = ${id}`
 }
 
-/** The names of the monitors that escalate by this policy; the policy is locked, so that none can join. */
-export async function monitorsWithPolicy(sql: Sql, customerId: string, id: string): Promise<string[]> {
+export async function lockEscalationPolicyForChange(sql: Sql, customerId: string, id: string): Promise<void> {
   await sql`select from escalation_policies where customer_id = ${customerId} and id = ${id} for update`
+}
+
+/** The names of the monitors that escalate by this policy. */
+export async function monitorsWithPolicy(sql: Sql, customerId: string, id: string): Promise<string[]> {
   const rows = await sql<{ name: string }[]>`
     select name from monitors
     where customer_id = ${customerId} and escalation_policy_id = ${id} and deleted_at is null order by name limit 20`

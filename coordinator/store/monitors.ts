@@ -135,10 +135,13 @@ export async function insertMonitor(sql: Sql, monitor: MonitorSettings & { id: s
     values (${monitor.customer_id}, ${monitor.id}, ${sql.json(state)}, ${state.decision}, ${state.reason}, ${state.decision_since_ms})`
 }
 
-/** Held until the transaction ends: changes of one monitor come one after the other. False where there is none. */
+/**
+ * Held until the transaction ends: changes of one monitor come one after the other. False where there is none. The lock leaves the
+ * key alone, because a judgement that opens an incident holds the state row and refers to the key.
+ */
 export async function lockMonitorForChange(sql: Sql, customerId: string, id: string): Promise<boolean> {
   const rows = await sql`
-    select from monitors where customer_id = ${customerId} and id = ${id} and deleted_at is null for update`
+    select from monitors where customer_id = ${customerId} and id = ${id} and deleted_at is null for no key update`
   return rows.length > 0
 }
 

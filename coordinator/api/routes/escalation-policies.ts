@@ -11,6 +11,7 @@ import {
   findEscalationPolicy,
   insertEscalationPolicy,
   listEscalationPolicies,
+  lockEscalationPolicyForChange,
   monitorsWithPolicy,
   replaceEscalationPolicy,
 } from '../../store/escalation-policies.ts'
@@ -86,7 +87,7 @@ export function registerEscalationPolicies(app: ApiServer, context: ApiContext):
     async (request, reply) => {
       const whose = request.identity.customer_id
       return change(context, { request, reply, action: 'escalation_policy.change', whose }, async (sql) => {
-        const policy = { ...(await known(sql, whose, request.params.id)), ...request.body }
+        const policy = { ...(await knownForChange(sql, whose, request.params.id)), ...request.body }
         if (request.body.steps !== undefined) await checkSteps(sql, policy.customer_id, policy.steps)
         await replaceEscalationPolicy(sql, policy)
         const { id, customer_id } = policy
@@ -101,7 +102,7 @@ export function registerEscalationPolicies(app: ApiServer, context: ApiContext):
     async (request, reply) => {
       const whose = request.identity.customer_id
       await change(context, { request, reply, action: 'escalation_policy.delete', whose }, async (sql) => {
-        const { id, customer_id } = await known(sql, whose, request.params.id)
+        const { id, customer_id } = await knownForChange(sql, whose, request.params.id)
         const monitors = await monitorsWithPolicy(sql, customer_id, id)
         if (monitors.length > 0)
           throw new MailscoutError('CONFLICT', `Monitors escalate by this policy: give ${monitors.join(', ')} another one first`)
@@ -117,6 +118,13 @@ async function known(sql: Sql, whose: string | null, id: string): Promise<Escala
   const policy = await findEscalationPolicy(sql, whose, id)
   if (policy === undefined) throw notFound('escalation policy')
   return policy
+}
+
+/** Locked first, then read: what is changed is what was seen, and no monitor joins a policy that is being deleted. */
+async function knownForChange(sql: Sql, whose: string | null, id: string): Promise<EscalationPolicyRow> {
+  const { customer_id } = await known(sql, whose, id)
+  await lockEscalationPolicyForChange(sql, customer_id, id)
+  return known(sql, whose, id)
 }
 
 /** Every contact exists, is this customer's and can be reached. */
