@@ -19,9 +19,9 @@ for (const region of demoRegions) {
   const path = join(folder, region)
   if (token !== null || !existsSync(path)) writeFileSync(path, token ?? '')
 }
-const monitorId = await setUpMonitor(api, { host: 'reference', port: 2525 })
+await setUpMonitor(api, { host: 'reference', port: 2525 })
 const routes = Object.fromEntries(demoRegions.map((region) => [`${region}.probe.example`, `probe-${region}:2525`]))
-const config = { ...(await responderConfig(api, monitorId, routes)), state_dir: '/data' }
+const config = { ...(await responderConfig(api, routes)), state_dir: '/data' }
 writeFileSync(join(folder, 'responder.json'), JSON.stringify(config, null, 2))
 chmodSync(folder, 0o755)
 console.log('setup: probes, monitor and mail system are known')

@@ -46,6 +46,7 @@ async function start(): Promise<void> {
   console.log('  starting the coordinator and its database …')
   await run('coordinator', ['coordinator/main.ts'], {
     PORT: String(port),
+    HOST: process.env.HOST ?? '127.0.0.1',
     DATA_DIR: join(dataDir, 'coordinator'),
     PUBLIC_URL: address,
     MAILSCOUT_OPERATOR_KEY: state.operatorKey,
@@ -53,18 +54,18 @@ async function start(): Promise<void> {
     MAILSCOUT_OPERATOR_PHONE: '+61400000001',
   }).ready('coordinator ready')
   const api = createApi(`http://127.0.0.1:${port}`, state.operatorKey)
-  const monitorId = await setUpMonitor(api, { host: '127.0.0.1', port: state.ports.customer ?? 0 })
-  const customer = await startMailSystems(api, monitorId, state)
+  const customer = await startMailSystems(api, state)
   await Promise.all(demoRegions.map((region) => startProbe(api, region, state)))
+  await setUpMonitor(api, { host: '127.0.0.1', port: state.ports.customer ?? 0 })
   controlCustomer(customer)
-  greet(state, monitorId)
+  greet(state)
 }
 
-async function startMailSystems(api: Api, monitorId: string, state: TrialState): Promise<Child> {
+async function startMailSystems(api: Api, state: TrialState): Promise<Child> {
   const routes = Object.fromEntries(demoRegions.map((region) => [`${region}.probe.example`, `127.0.0.1:${state.ports[region]}`]))
   const [customer, reference] = await Promise.all(
     (['customer', 'reference'] as const).map(async (system) => {
-      const config = { ...(await responderConfig(api, monitorId, routes)), state_dir: join(dataDir, system) }
+      const config = { ...(await responderConfig(api, routes)), state_dir: join(dataDir, system) }
       const path = join(dataDir, `${system}.json`)
       writeFileSync(path, JSON.stringify(config, null, 2))
       const child = run(system, ['responder/main.ts', 'sink', '--listen', `127.0.0.1:${state.ports[system]}`], {
@@ -82,6 +83,8 @@ async function startProbe(api: Api, region: (typeof demoRegions)[number], state:
   const token = await setUpProbe(api, region)
   await run(`probe-${region}`, ['probe/main.ts'], {
     DATA_DIR: join(dataDir, `probe-${region}`),
+    // The coordinator's, where it is set; a probe of the trial opens no port of its own.
+    PORT: '',
     MAILSCOUT_COORDINATORS: `ws://127.0.0.1:${port}/probe`,
     MAILSCOUT_RETURN_ADDRESS: returnAddress(region),
     MAILSCOUT_INBOX: `smtp://127.0.0.1:${state.ports[region]}`,
@@ -118,7 +121,7 @@ function controlCustomer(customer: Child): void {
   })
 }
 
-function greet(state: TrialState, monitorId: string): void {
+function greet(state: TrialState): void {
   console.log(`
   Mailscout is running.
 
@@ -133,7 +136,6 @@ function greet(state: TrialState, monitorId: string): void {
     and mend it                  npm run trial:mend
 
   When two regions agree that mail has stopped, the SMS appears here. Ctrl-C stops everything.
-  Monitor ${monitorId}
 `)
 }
 
