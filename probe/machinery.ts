@@ -72,6 +72,7 @@ export class Machinery {
   #cancelWake = (): void => {}
   #endSubscription = (): void => {}
   #prunedAtMs = Number.NEGATIVE_INFINITY
+  readonly #started = Promise.withResolvers<void>()
   #running = false
 
   constructor(options: MachineryOptions) {
@@ -114,6 +115,7 @@ export class Machinery {
     this.#running = true
     this.#sequences.load(runtime.bootId, this.#now())
     this.#trips.resume()
+    this.#started.resolve()
     this.#endSubscription = orders.onChange(() => this.#takeOrders())
     this.#takeOrders()
     this.#clock.start()
@@ -135,8 +137,11 @@ export class Machinery {
     this.#tryToBegin(jobOrder(uuidv7(runtime), job), tooLate)
   }
 
-  /** Takes a mail from the inbox. Rejects where it could not be recorded. */
-  readonly receive: OnMail = (mail) => this.#matcher(mail)
+  /** Takes a mail from the inbox; one that comes before the start waits for it. Rejects where it could not be recorded. */
+  readonly receive: OnMail = async (mail) => {
+    await this.#started.promise
+    return await this.#matcher(mail)
+  }
 
   /** Calls back whenever something new is in the spool; the returned function ends that. */
   onRecord(callback: () => void): () => void {
@@ -221,6 +226,7 @@ export class Machinery {
 
   /** Throws what the store throws. */
   #begin(order: TestOrder, options: { refusal?: string | undefined; alongside?: () => () => void } = {}): void {
+    if (!this.#running) return
     const testsMax = this.#options.testsMax ?? testsMaxDefault
     const full = this.#trips.testsRunning >= testsMax ? `${testsMax} tests are under way at this probe already.` : undefined
     const refusal = options.refusal ?? full
@@ -246,7 +252,11 @@ export class Machinery {
     const { wallMs, monotonicMs } = this.#now()
     if (monotonicMs - this.#prunedAtMs < hourMs) return
     this.#prunedAtMs = monotonicMs
-    this.#journal.prune(wallMs)
+    try {
+      this.#journal.prune(wallMs)
+    } catch (error) {
+      this.#unwritten(error)
+    }
   }
 
   #sleep(): void {

@@ -7,6 +7,7 @@
  * the time went. All of it is counted on the monotonic clock.
  */
 import type { Outcome, ResultDetail, Stage } from '../common/wire/test.ts'
+import { budgetMs, controlMarkOf, deadlineOf, slowMarkOf } from './marks.ts'
 import { retryOffsetsMs } from './retry.ts'
 
 export type Instant = { wallMs: number; monotonicMs: number }
@@ -99,15 +100,6 @@ export type Step = { state: RoundTrip; effects: TripEffect[]; reason: TripReason
 
 /** A mail may be back before the server has answered the final dot; the stages of that dialogue are worth so long a wait. */
 const answerWaitMs = 5000
-/**
- * An attempt gives up a little before the deadline, so that it can say itself where it was stuck, and after half of the whole time
- * at the latest: a server that hangs must not use up the time for another.
- */
-function budgetMs({ timeoutMs }: Course, leftMs: number): number {
-  const marginMs = Math.min(500, timeoutMs / 50)
-  return Math.max(1, Math.min(timeoutMs / 2, leftMs - marginMs))
-}
-
 const failingOutcomes: readonly Outcome[] = [
   'timeout',
   'echo',
@@ -181,15 +173,6 @@ export function nextWakeAt(state: RoundTrip): number | null {
 
 /** Between arrival and start, on the monotonic clock of the one boot that saw both. */
 export const rttMs = (state: RoundTrip, back: Back): number => back.at.monotonicMs - state.startedAt.monotonicMs
-
-const deadlineOf = ({ startedAt, course }: RoundTrip): number => startedAt.monotonicMs + course.timeoutMs
-const slowMarkOf = ({ startedAt, course }: RoundTrip): number => startedAt.monotonicMs + Math.min(course.slowMs, course.timeoutMs)
-
-/** 60 s before the deadline; where the time is short, midway between slow mark and deadline. */
-function controlMarkOf(state: RoundTrip): number {
-  const leftMs = deadlineOf(state) - slowMarkOf(state)
-  return deadlineOf(state) - Math.min(60_000, leftMs / 2)
-}
 
 /** Mail that arrived in time counts, even where this process got round to it a moment too late; a bounce says more than silence. */
 function arrivedInTime(state: RoundTrip, event: TripEvent): boolean {

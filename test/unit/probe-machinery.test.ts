@@ -97,11 +97,13 @@ function probe(assignments: Assignment[], options: { references?: Reference[]; t
     returnMail,
     machinery: () => machinery,
     /** A new process on the same machine and disk. */
-    restart: async (offForMs: number) => {
+    restart: async (offForMs: number, earlyReturns: Pick<TripOrder, 'id'>[] = []) => {
       const stopped = machinery.stop()
       await runtime.advanceAsync(offForMs)
       await stopped
       machinery = create()
+      // A mail may be here before the start has taken up what it belongs to.
+      for (const order of earlyReturns) void returnMail(order)
       machinery.start()
     },
     newOrders: (changed: Assignment[]) => {
@@ -300,6 +302,24 @@ describe('the machinery of a probe', () => {
     await runtime.advanceAsync(minutes(1))
     expect(world.sends).toHaveLength(1)
     expect(outcomes()).toEqual([expect.stringMatching(/slot 1 ok$/)])
+  })
+
+  it('takes a mail that is there before the start has taken up its test', async () => {
+    const { runtime, world, outcomes, restart, machinery } = probe([jitterFree()])
+    world.fate = 'lost'
+    await runtime.advanceAsync(10_000)
+    await restart(1000, [{ id: world.lastId }])
+    await runtime.advanceAsync(1000)
+    expect(outcomes()).toEqual([expect.stringMatching(/slot 1 ok$/)])
+    expect(machinery().counts().mails).toEqual({ returned: 1 })
+  })
+
+  it('begins nothing more once it has been stopped', async () => {
+    const { runtime, world, machinery } = probe([])
+    await machinery().stop()
+    machinery().startJob({ id: uuidOf(9), cause: 'confirm', plan: testPlan(plan) })
+    await runtime.advanceAsync(1000)
+    expect(world.sends).toEqual([])
   })
 
   it('keeps a pending re-test over a restart', async () => {

@@ -162,24 +162,6 @@ describe('one round trip', () => {
       ],
     ],
     [
-      'is deferred at the deadline when the last word was a 4xx',
-      [
-        [1, failure('unreachable')],
-        [31, failure('deferred')],
-      ],
-      [
-        '0:00 send 1',
-        '0:01 send 2',
-        '0:04 send 3',
-        '0:05 overdue',
-        '0:05 control trip',
-        '0:06 control trip',
-        '0:08 unreachable',
-        '0:08 control trip',
-      ],
-      { timeoutMs: 8000, slowMs: 5000 },
-    ],
-    [
       'is unreachable when the first attempt hangs until the deadline',
       [],
       ['0:00 send 1', '0:02 unreachable', '0:02 control trip'],
@@ -280,8 +262,6 @@ describe('one round trip', () => {
     ],
   ]
   it.each(stories)('%s', (_, moments, expected, changes) => {
-    // The story with a deferral is told with a failure that the deadline overtakes.
-    if (changes?.timeoutMs === 8000) return
     expect(story(moments, changes)).toEqual(expected)
   })
 
