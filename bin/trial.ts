@@ -19,6 +19,7 @@ const dataDir = resolve(process.env.DATA_DIR ?? join(root, 'data'))
 const port = Number(process.env.PORT ?? 8080)
 const address = `http://localhost:${port}`
 const pidFile = join(dataDir, 'trial.pid')
+const orderFile = join(dataDir, 'trial.order')
 const children: Child[] = []
 
 let stopping = false
@@ -106,18 +107,19 @@ function run(name: string, args: string[], environment: Record<string, string>):
   return child
 }
 
-/** `npm run trial:break` and `trial:mend` send a signal each: the customer's mail system stops, or starts again. */
+/** `npm run trial:break` and `trial:mend` leave a word in a file and send a signal: the mail system stops, or starts again. */
 function controlCustomer(customer: Child): void {
   writeFileSync(pidFile, String(process.pid))
   process.on('SIGUSR2', () => {
-    if (customer.stoppedOnPurpose()) return
-    console.log("\n  The customer's mail system has been stopped. An incident should open in about half a minute.")
-    void customer.stop()
-  })
-  process.on('SIGCONT', () => {
-    if (!customer.stoppedOnPurpose()) return
-    console.log("\n  The customer's mail system is running again. The incident should end with the next round trips.")
-    customer.restart()
+    const order = readFileSync(orderFile, 'utf8')
+    if (order === 'break' && !customer.stoppedOnPurpose()) {
+      console.log("\n  The customer's mail system has been stopped. An incident should open in about half a minute.")
+      void customer.stop()
+    }
+    if (order === 'mend' && customer.stoppedOnPurpose()) {
+      console.log("\n  The customer's mail system is running again. The incident should end with the next round trips.")
+      customer.restart()
+    }
   })
 }
 

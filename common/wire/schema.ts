@@ -20,7 +20,7 @@ export const MailAddress = Type.String({ minLength: 3, maxLength: 254, pattern: 
 export const HostName = Type.String({ minLength: 1, maxLength: 253, pattern: '^[A-Za-z0-9.:_-]+$' })
 export const Port = Type.Integer({ minimum: 1, maximum: 65_535 })
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-export const literals = <const T extends readonly string[]>(...values: T) => Type.Enum([...values] as unknown as T)
+export const literals = <T extends string>(...values: T[]) => Type.Unsafe<T>(Type.Enum(values))
 
 /** An object that refuses members it does not know. */
 export const strict = <T extends Record<string, TSchema>>(properties: T) =>
