@@ -32,7 +32,13 @@ export type MailHostPlan = {
   certificateFile: string
 }
 
-export type QueuedMail = { queueName: string; queueId: string; recipients: { address: string; delayReason?: string }[] }
+export type QueuedMail = {
+  queueName: string
+  queueId: string
+  /** UTC ms, of the second in which it came. */
+  arrivedMs: number
+  recipients: { address: string; delayReason?: string }[]
+}
 
 /** Parts of Debian's /etc/postfix that belong to the program and not to a configuration. */
 const programFiles = ['postfix-files', 'postfix-files.d', 'dynamicmaps.cf', 'dynamicmaps.cf.d', 'post-install', 'postfix-script']
@@ -119,6 +125,11 @@ export class MailHost {
     return join(this.#directory, 'home', user)
   }
 
+  forwardOf(user: string): string | undefined {
+    const file = join(this.home(user), '.forward')
+    return existsSync(file) ? readFileSync(file, 'utf8').trimEnd() : undefined
+  }
+
   /** Replaces ~/.forward at one instant; undefined removes it. */
   setForward(user: string, forward: string | undefined): void {
     const file = join(this.home(user), '.forward')
@@ -172,11 +183,18 @@ export class MailHost {
     this.#answer('HOLD', user)
   }
 
-  /** Ends `hold` for all users and delivers what has waited. */
+  /** Ends `hold` and delivers what has waited for this user, or for all. */
   async release(user?: string): Promise<void> {
     this.accept(user)
-    await mustRunInside(this.host, ['postsuper', '-H', 'ALL'])
+    const waiting = user === undefined ? 'ALL\n' : (await this.queued(user)).map(({ queueId }) => `${queueId}\n`).join('')
+    await mustRunInside(this.host, ['postsuper', '-H', '-'], { input: waiting })
     await this.flush()
+  }
+
+  /** What waits in the queue for this user. */
+  async queued(user: string): Promise<QueuedMail[]> {
+    const address = `${user}@${this.domain}`
+    return (await this.queue()).filter((mail) => mail.recipients.some((recipient) => recipient.address === address))
   }
 
   /** Tries everything in the queue again now. */
@@ -204,12 +222,13 @@ function readQueueLine(line: string): QueuedMail {
   const entry = JSON.parse(line) as {
     queue_name: string
     queue_id: string
+    arrival_time: number
     recipients: { address: string; delay_reason?: string }[]
   }
   const recipients = entry.recipients.map(({ address, delay_reason: delayReason }) =>
     delayReason === undefined ? { address } : { address, delayReason },
   )
-  return { queueName: entry.queue_name, queueId: entry.queue_id, recipients }
+  return { queueName: entry.queue_name, queueId: entry.queue_id, arrivedMs: entry.arrival_time * 1000, recipients }
 }
 
 /** The machine's users without its people, whose names could be those of the lab. */
