@@ -30,7 +30,11 @@ export async function collectReference(app: FastifyInstance, version: string): P
 /** After the routes. */
 export async function serveReference(app: FastifyInstance): Promise<void> {
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
-  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { docExpansion: 'none', deepLinking: true } })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: { docExpansion: 'none', deepLinking: true, validatorUrl: null },
+    theme: { title: 'Mailscout API' },
+  })
 }
 
 const idempotencyHeader = {

@@ -73,8 +73,7 @@ export async function buildServer(options: ServerOptions): Promise<ApiServer> {
   app.setValidatorCompiler(validatorCompiler)
   app.setErrorHandler(handleError)
   refuseUnknownRoutes(app)
-  // A request is JSON or nothing.
-  app.removeContentTypeParser('text/plain')
+  takeJsonOnly(app)
   addSecurityHeaders(app)
   measure(app, options.registry)
 
@@ -119,6 +118,15 @@ function guard(app: ApiServer, context: ApiContext, rate: TokenBuckets): void {
     const { needs } = request.routeOptions.config
     if (needs !== undefined) requireRights(request.identity, needs)
   })
+}
+
+/** A request is JSON or nothing; many clients announce JSON also where they send nothing. */
+function takeJsonOnly(app: ApiServer): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string', bodyLimit: bodyBytesMax }, (request, body, done) =>
+    body === '' ? done(null, undefined) : parse(request, body, done),
+  )
 }
 
 function frameworkOptions({ logger, runtime }: FlowContext): FastifyServerOptions {

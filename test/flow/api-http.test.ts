@@ -51,6 +51,15 @@ test('a wrong method is told the right ones', async () => {
   expect(headers.allow).toBe('GET, HEAD, POST')
 })
 
+test('a client that announces JSON and sends none is understood', async () => {
+  const json = { 'content-type': 'application/json' }
+  const unknown = '/v1/contacts/0192f0c1-0000-7000-8000-000000000000'
+  expect((await api.operator('DELETE', unknown, '', json)).status).toBe(404)
+  expect(await api.operator('POST', '/v1/customers', '', json)).toMatchObject({
+    body: { errors: [{ field: 'name', message: 'is missing' }, { field: 'service_level' }] },
+  })
+})
+
 test('a crash tells the caller nothing but the id to look for', async () => {
   const broken = await startTestApi()
   await broken.admin`drop table audit_log`

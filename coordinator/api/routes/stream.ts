@@ -29,10 +29,12 @@ export function registerStream(app: ApiServer, context: ApiContext): void {
         throw new RateLimited('Too many event streams are open on this coordinator', 30)
       }
       reply.hijack()
-      response.on('close', () => {
+      const gone = () => {
         leave()
         stream.cancel()
-      })
+      }
+      if (response.destroyed) return gone()
+      response.on('close', gone)
       response.writeHead(200, { ...reply.getHeaders(), 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' } as Record<
         string,
         string
