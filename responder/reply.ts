@@ -6,8 +6,9 @@
 import { isMailscoutError, type MailscoutError } from '../common/errors.ts'
 import { isMailAddress } from '../common/mail/headers.ts'
 import { answerable, type LoopReason } from '../common/mail/loop-guard.ts'
-import { findTokens, headerValue, headerValues, type Message, readMessage } from '../common/mail/message.ts'
+import { findTokens, headerValue, headerValues, type Message, readMessage, texts } from '../common/mail/message.ts'
 import { buildReturnedMail, returnMessageId } from '../common/mail/returned-mail.ts'
+import { findStamp } from '../common/mail/stamp.ts'
 import { recipientHash, returnDomainPinned, timeliness, type VerifiedToken, verifyToken } from '../common/mail/token.ts'
 import type { ResponderConfig } from './config.ts'
 
@@ -74,6 +75,8 @@ export function decide(question: Question): Decision {
 
   const { token, certificate } = verified
   const { tid } = token
+  // A gateway may have dropped the headers that mark an answer of ours; its stamp still stands in the text.
+  if (findStamp(message, texts(message), tid) !== undefined) return { action: 'ignore', reason: 'own_answer', tid }
   const recipient = recipientOf(token.rcpt, message, delivery, config.addresses)
   if (recipient === undefined) return { action: 'ignore', reason: 'other_recipient', tid }
   if (!returnDomainPinned(token.ret, config.returnDomains)) return { action: 'ignore', reason: 'return_domain_not_pinned', tid }
