@@ -23,8 +23,7 @@ const orderFile = join(dataDir, 'trial.order')
 const children: Child[] = []
 
 let stopping = false
-process.on('SIGTERM', () => void stop(0))
-process.on('SIGINT', () => void stop(0))
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void stop(0))
 
 try {
   await start()

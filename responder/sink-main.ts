@@ -15,6 +15,8 @@ export type SinkOptions = {
 }
 
 export async function runSink({ listen, lmtp, config, runtime }: SinkOptions): Promise<void> {
+  // Whoever read the log may be gone. Without a listener the failed write is an unexpected fault, and telling of it fails again.
+  process.stdout.on('error', () => {})
   const journal = (entry: Record<string, unknown>) => void process.stdout.write(journalLine(runtime.wallMs(), entry))
   const stateDir = openStateDir(stateDirs(config.stateDir))
   if (stateDir === undefined) journal({ msg: 'no state directory can be written: a repeated test mail gets a fresh stamp' })
