@@ -22,8 +22,6 @@ export async function runSink({ listen, lmtp, config, runtime }: SinkOptions): P
   if (stateDir === undefined) journal({ msg: 'no state directory can be written: a repeated test mail gets a fresh stamp' })
   const memory = createDiskMemory(stateDir)
   const sink = await startSink({ listen, lmtp, config, memory, submit: createSubmit(config, runtime), journal, runtime })
-  journal({ msg: 'listening', ...sink.address, lmtp })
-
   const stop = async (signal: string) => {
     journal({ msg: 'stopping', signal })
     await sink.close()
@@ -32,4 +30,6 @@ export async function runSink({ listen, lmtp, config, runtime }: SinkOptions): P
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal))
   // A fault in one connection must not take the mail system of a customer down with it.
   process.on('uncaughtException', (error) => journal({ msg: 'unexpected fault', error: errorMessage(error) }))
+  // Last: whoever waits for this line may end us at once.
+  journal({ msg: 'listening', ...sink.address, lmtp })
 }
