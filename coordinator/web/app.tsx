@@ -62,9 +62,9 @@ function Dashboard({ apiKey, signOut, theme, onTheme }: DashboardProps) {
   const { state } = session
   return (
     <SessionProvider value={session}>
-      <a class="skip" href="#main" onClick={skipToMain}>
+      <button type="button" class="skip button" onClick={skipToMain}>
         Skip to the content
-      </a>
+      </button>
       <Header theme={theme} onTheme={onTheme} />
       <StaleNotice />
       {state.loaded ? <View route={route} /> : <FirstLoad session={session} />}
@@ -114,9 +114,8 @@ function useRoute(): Route {
   return route
 }
 
-/** The address after `#` is taken by the views, so the skip link moves the focus by itself. */
-function skipToMain(event: Event): void {
-  event.preventDefault()
+/** A button and no link: the address after `#` names the view. */
+function skipToMain(): void {
   const main = document.getElementById('main')
   main?.setAttribute('tabindex', '-1')
   main?.focus()

@@ -50,13 +50,16 @@ const byStatus: Record<number, string> = {
 }
 
 export function problemSentence(problem: Problem): string {
-  const fields = problem.errors.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`))
+  // The coordinator's detail names the fields already; another server's may not.
+  const fields = problem.errors
+    .filter(({ message }) => problem.detail?.includes(message) !== true)
+    .map(({ field, message }) => (field === '' ? message : `${field}: ${message}`))
   const said =
     problem.detail ?? byStatus[problem.status] ?? problem.title ?? `The coordinator answered with status ${problem.status}.`
   return [asSentence(said), ...fields.map(asSentence)].join(' ')
 }
 
-const asSentence = (words: string): string => {
+export const asSentence = (words: string): string => {
   const capital = words.charAt(0).toUpperCase() + words.slice(1)
   return /[.!?…]$/.test(capital) ? capital : `${capital}.`
 }

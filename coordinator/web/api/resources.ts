@@ -128,6 +128,11 @@ export type Probe = {
   version: string | null
 }
 
-export type ResponderGuide = { system: string; config: unknown; files: { path: string; content?: string }[]; steps: string[] }
+export type ResponderGuide = {
+  system: string
+  config: unknown
+  files: { path: string; mode: string; content: string }[]
+  steps: string[]
+}
 
 export type List<T> = { data: T[]; next_cursor: string | null }

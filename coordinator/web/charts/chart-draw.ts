@@ -46,8 +46,10 @@ export const seriesColour = (palette: Palette, place: number): string =>
 /** The strip above the limits where failed tests stand, in CSS pixels: a lane for each of up to four vantages. */
 export const failureLanesMax = 4
 export const laneHeight = 11
+/** Below the lanes stands the name of the timeout line. */
+const limitLabelHeight = 22
 export const failureStripHeight = (seriesCount: number): number =>
-  6 + laneHeight * Math.max(1, Math.min(failureLanesMax, seriesCount))
+  limitLabelHeight + laneHeight * Math.max(1, Math.min(failureLanesMax, seriesCount))
 
 /** Where a test stands on the plot, in CSS pixels from its upper left corner. */
 export function pointPosition(chart: uPlot, point: Point): { x: number; y: number } {
@@ -126,6 +128,8 @@ export function drawPoints(
   const ratio = devicePixelRatio
   const roomy = points.length / Math.max(1, seriesCount) <= bbox.width / ratio / markSpacing
   ctx.save()
+  // uPlot leaves the dashes of its last line behind.
+  ctx.setLineDash([])
   for (const point of points) {
     const position = pointPosition(chart, point)
     const x = bbox.left + position.x * ratio

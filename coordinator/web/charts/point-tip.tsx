@@ -1,19 +1,23 @@
 /** What one test was, beside its mark on the chart. */
 import { Mark } from '../parts/mark.tsx'
-import { lateWords } from '../words/results.ts'
+import { explanation } from '../words/results.ts'
 import { clockTime, measured } from '../words/time.ts'
 import { humanise, outcomeMark } from '../words/verdicts.ts'
 import type { Point } from './chart-data.ts'
 
-type Props = { point: Point; label: string; at: { x: number; y: number; width: number } }
+type Props = { point: Point; label: string; at: { x: number; y: number; width: number; height: number } }
 
 export function PointTip({ point, label, at }: Props) {
   const { result } = point
   const outcome = outcomeMark(result.outcome)
   const toLeft = at.x > at.width / 2
-  const late = lateWords(result)
+  const said = explanation(result)
   return (
-    <div class={`tip ${toLeft ? 'tip-left' : 'tip-right'}`} style={{ left: `${at.x}px`, top: `${at.y}px` }} role="status">
+    <div
+      class={`tip ${toLeft ? 'tip-left' : 'tip-right'} ${at.y > at.height / 2 ? 'tip-above' : 'tip-below'}`}
+      style={{ left: `${at.x}px`, top: `${at.y}px` }}
+      role="status"
+    >
       <p class="tip-head">
         <strong>{label}</strong>
         <Mark mark={outcome} />
@@ -34,8 +38,7 @@ export function PointTip({ point, label, at }: Props) {
           ))}
         </dl>
       )}
-      {result.detail?.server_words && <p class="tip-words">{result.detail.server_words}</p>}
-      {late !== null && <p class="tip-words">{late}</p>}
+      {said !== null && <p class="tip-words">{said}</p>}
     </div>
   )
 }

@@ -40,7 +40,7 @@ export function RoundTripChart(props: ChartProps) {
   const box = useRef<Box | null>(null)
   const shape = `${props.series.map(({ probeId }) => probeId).join()} ${props.scale} ${props.theme}`
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `shape` names all that needs a new chart; data is set below.
+  // `shape` names all that needs a new chart; data is set below.
   useEffect(() => {
     const element = host.current
     if (element === null) return
@@ -60,7 +60,7 @@ export function RoundTripChart(props: ChartProps) {
     if (box.current === null || chart.current === null) return
     box.current.props = props
     chart.current.setData([props.data.times, ...props.data.columns] as uPlot.AlignedData, true)
-  }, [props])
+  }, [shape, props.data, props.spans, props.limits, props.fromMs])
 
   useEffect(() => {
     if (box.current === null || chart.current === null) return
@@ -72,17 +72,16 @@ export function RoundTripChart(props: ChartProps) {
     const made = chart.current
     if (selected === null || made === null) return null
     const { x, y } = pointPosition(made, selected)
-    return { x: x + made.over.offsetLeft, y: y + made.over.offsetTop, width: made.width }
-  }, [selected, props])
+    return { x: x + made.over.offsetLeft, y: y + made.over.offsetTop, width: made.width, height: made.height }
+  }, [selected, props.data, props.fromMs])
   const label = props.series.find(({ place }) => place === selected?.place)?.label ?? ''
 
   return (
     <div class="chart">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys walk through the tests. */}
-      {/* biome-ignore lint/a11y/useAriaPropsSupportedByRole: an application region with its own keys. */}
       <div
         class="chart-plot"
         ref={host}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys walk through the tests.
         tabIndex={0}
         role="application"
         aria-roledescription="chart"

@@ -3,7 +3,7 @@ import type { Result } from '../api/resources.ts'
 import { pointKind } from './chart-data.ts'
 
 export type Sparkline = {
-  /** SVG path data: one stroke per unbroken run of round trips. */
+  /** SVG path data: one stroke per unbroken run of one vantage's round trips; together they would zigzag with the distances. */
   line: string
   /** The last round trip, to be marked; null when the last test did not come back. */
   last: { x: number; y: number } | null
@@ -23,15 +23,19 @@ export function sparkline(results: readonly Result[], size: SparklineSize, accep
   // The newest test stands at the right edge; a short history does not stretch over the whole width.
   const step = size.countMax > 1 ? (size.width - 4) / (size.countMax - 1) : 0
   const x = (index: number): number => round(size.width - 2 - (shown.length - 1 - index) * step)
-  let line = ''
-  let drawing = false
-  for (const [index, ms] of times.entries()) {
-    if (ms !== null) line += `${drawing ? 'L' : 'M'}${x(index)} ${scale(ms)}`
-    drawing = ms !== null
-  }
+  const line = [...new Set(shown.map((result) => result.probe_id))].map((probeId) => {
+    let path = ''
+    let drawing = false
+    for (const [index, ms] of times.entries()) {
+      if (shown[index]?.probe_id !== probeId) continue
+      if (ms !== null) path += `${drawing ? 'L' : 'M'}${x(index)} ${scale(ms)}`
+      drawing = ms !== null
+    }
+    return path
+  })
   const lastMs = times.at(-1)
   return {
-    line,
+    line: line.join(''),
     last: lastMs === null || lastMs === undefined ? null : { x: x(times.length - 1), y: scale(lastMs) },
     failures: shown.flatMap((result, index) => (pointKind(result.outcome, acceptEcho) === 'failed' ? [x(index)] : [])),
     count: shown.length,

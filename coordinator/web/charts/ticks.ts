@@ -3,11 +3,15 @@ import { clockTime, dayOf, measured } from '../words/time.ts'
 
 export type YScale = 'log' | 'linear'
 
-/** Milliseconds. */
+/** Milliseconds, from fine to coarse: an axis takes the finest that fits. */
 const roundTripSteps = [
   1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_200_000,
   1_800_000, 3_600_000, 7_200_000, 14_400_000, 43_200_000, 86_400_000,
 ]
+const middleSteps = [
+  1, 5, 10, 50, 100, 500, 1000, 5000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000, 10_800_000, 43_200_000,
+]
+const coarseSteps = [1, 10, 100, 1000, 10_000, 60_000, 600_000, 3_600_000, 43_200_000]
 /** Seconds. */
 const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400]
 
@@ -17,14 +21,8 @@ export function roundTripTicks(minMs: number, maxMs: number, countMax: number, s
 }
 
 function logTicks(minMs: number, maxMs: number, countMax: number): number[] {
-  const within = roundTripSteps.filter((step) => step >= minMs && step <= maxMs)
-  if (within.length <= countMax) return within
-  // Of a crowd keep those that are at least an even share of the height apart.
-  const apart = (Math.log(maxMs) - Math.log(minMs)) / countMax
-  return within.reduce<number[]>((kept, step) => {
-    const last = kept.at(-1)
-    return last === undefined || Math.log(step) - Math.log(last) >= apart ? [...kept, step] : kept
-  }, [])
+  const within = (steps: readonly number[]) => steps.filter((step) => step >= minMs && step <= maxMs)
+  return [roundTripSteps, middleSteps].map(within).find((ticks) => ticks.length <= countMax) ?? within(coarseSteps)
 }
 
 function linearTicks(minMs: number, maxMs: number, countMax: number): number[] {

@@ -12,13 +12,17 @@ export function CopyBlock({ text, label }: { text: string; label: string }) {
   }
   return (
     <div class="copy">
+      <div class="copy-bar">
+        <code>{label}</code>
+        <button type="button" class="button button-small" onClick={copy} aria-live="polite">
+          {said}
+          <span class="hidden"> {label}</span>
+        </button>
+      </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: long lines scroll sideways, also by keyboard. */}
-      <pre ref={block} tabIndex={0} aria-label={label}>
-        {text}
-      </pre>
-      <button type="button" class="button button-small" onClick={copy} aria-live="polite">
-        {said}
-      </button>
+      <section class="copy-text" tabIndex={0} aria-label={label}>
+        <pre ref={block}>{text}</pre>
+      </section>
     </div>
   )
 }

@@ -37,7 +37,8 @@ export function IncidentActions({ incident }: { incident: Incident }) {
             <button type="submit" class="button button-primary" onClick={resolve}>
               Resolve now
             </button>
-            <button type="submit" class="button">
+            {/* biome-ignore lint/a11y/noAutofocus: within a dialog the focus must go somewhere; here an Enter in haste does no harm. */}
+            <button type="submit" class="button" autoFocus>
               Leave it open
             </button>
           </div>

@@ -1,7 +1,7 @@
 /** How each vantage judged, as chips. */
 import type { IncidentVantage, Verdict } from '../api/resources.ts'
 import { verdictReason } from '../words/reasons.ts'
-import { measured } from '../words/time.ts'
+import { measuredShort } from '../words/time.ts'
 import { outcomeMark, verdictMark } from '../words/verdicts.ts'
 import { StateShape } from './mark.tsx'
 import { Age } from './when.tsx'
@@ -22,7 +22,7 @@ export function VerdictChips({ verdicts }: { verdicts: readonly Verdict[] }) {
               <StateShape shape={mark.shape} />
               <span class="verdict-region">{shared(verdict.region) ? verdict.probe_name : verdict.region}</span>
               <span class="verdict-word">{mark.word}</span>
-              <span class="verdict-rtt num">{verdict.rtt_ms === null ? '' : measured(verdict.rtt_ms)}</span>
+              <span class="verdict-rtt num">{verdict.rtt_ms === null ? '' : measuredShort(verdict.rtt_ms)}</span>
               <span class="verdict-age">{verdict.at === null ? '' : <Age time={verdict.at} />}</span>
             </li>
           )

@@ -36,7 +36,7 @@ export function useLoad<T>(load: () => Promise<T>, key: string | null): [Loading
   const [round, setRound] = useState(0)
   const latest = useRef(load)
   latest.current = load
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `round` is what asks for another load.
+  // `round` is what asks for another load.
   useEffect(() => {
     if (key === null) return
     let overtaken = false

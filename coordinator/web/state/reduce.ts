@@ -92,9 +92,28 @@ function applyResult(state: State, result: Result): State {
   const watched = state.results.has(result.monitor_id)
   return {
     ...state,
+    monitors: withReturn(state.monitors, result),
     results: watched ? withResults(state.results, result.monitor_id, [result]) : state.results,
     lastResultAtMs: newest(state.lastResultAtMs, [result.returned_at ?? result.sent_at ?? result.started_at]),
   }
+}
+
+/**
+ * A mail that came back settles its vantage's verdict, as core/verdict.ts says; so ages are fresh although the coordinator
+ * tells a monitor only when its decision changes. What a failure counts for only the coordinator can say.
+ */
+function withReturn(monitors: State['monitors'], result: Result): State['monitors'] {
+  const monitor = monitors.get(result.monitor_id)
+  const at = result.returned_at
+  if (monitor === undefined || at === null || (result.outcome !== 'ok' && result.outcome !== 'slow')) return monitors
+  const verdict = result.outcome === 'ok' ? ('pass' as const) : ('slow' as const)
+  const reason = result.outcome === 'ok' ? 'returned' : 'returned_slow'
+  const verdicts = monitor.verdicts.map((known) =>
+    known.probe_id === result.probe_id && (known.at === null || Date.parse(known.at) < Date.parse(at))
+      ? { ...known, verdict, reason, at, rtt_ms: result.rtt_ms }
+      : known,
+  )
+  return withOne(monitors, { ...monitor, verdicts })
 }
 
 /** The instant that a result is shown at: when its mail was sent, or when the test began if none was. */

@@ -1,4 +1,5 @@
 /** An incident as a card: what, since when, why, who says so, and what a person can do. */
+import { asSentence } from '../api/problem.ts'
 import type { Incident } from '../api/resources.ts'
 import { IncidentActions } from '../parts/incident-actions.tsx'
 import { Badge } from '../parts/mark.tsx'
@@ -24,7 +25,7 @@ export function IncidentCard({ incident }: { incident: Incident }) {
         </a>
       </header>
       <p class="incident-span num">{incidentSpan(incident, now)}</p>
-      {incident.cause !== null && <p class="incident-cause">{incident.cause.text}</p>}
+      {incident.cause !== null && <p class="incident-cause">{asSentence(incident.cause.text)}</p>}
       <VoteChips vantages={incident.vantages} />
       <footer class="incident-foot">
         <Acknowledgement incident={incident} />

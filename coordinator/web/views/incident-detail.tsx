@@ -1,4 +1,5 @@
 /** One incident: what happened in which order, who voted how, who was told. */
+import { asSentence } from '../api/problem.ts'
 import type { Incident, IncidentEvent, Page } from '../api/resources.ts'
 import { IncidentActions } from '../parts/incident-actions.tsx'
 import { Badge } from '../parts/mark.tsx'
@@ -8,11 +9,11 @@ import { VoteChips } from '../parts/votes.tsx'
 import { useLoad, useNow } from '../state/hooks.ts'
 import { pagesOf } from '../state/select.ts'
 import { useSession } from '../state/session.tsx'
-import { plainFacts } from '../words/facts.ts'
+import { eventWords } from '../words/events.ts'
 import { monitorHref } from '../words/routes.ts'
 import { incidentSpan } from '../words/sentence.ts'
 import { clockTime, dayOf, timeOf } from '../words/time.ts'
-import { decisionMark, humanise } from '../words/verdicts.ts'
+import { decisionMark } from '../words/verdicts.ts'
 import { Acknowledgement } from './incident-card.tsx'
 import { BackLink } from './monitor-detail.tsx'
 
@@ -77,7 +78,7 @@ function LoadedIncident({ incident }: { incident: Incident }) {
         </div>
         <div class="column column-side">
           <Panel title="Cause and votes">
-            {incident.cause !== null && <p class="incident-cause">{incident.cause.text}</p>}
+            {incident.cause !== null && <p class="incident-cause">{asSentence(incident.cause.text)}</p>}
             <VoteChips vantages={incident.vantages} />
             <Acknowledgement incident={incident} />
           </Panel>
@@ -119,17 +120,25 @@ function Timeline({ incident }: { incident: Incident }) {
   return (
     <ol class="timeline">
       {events.map((event) => (
-        <li key={event.id}>
-          <time class="num" dateTime={event.at}>
-            {days.size > 1 && <span class="quiet">{dayOf(event.at, now)} </span>}
-            {clockTime(event.at, true)}
-          </time>
-          <div>
-            <p class="timeline-type">{humanise(event.type)}</p>
-            {plainFacts(event.detail).length > 0 && <p class="quiet">{plainFacts(event.detail).join(' · ')}</p>}
-          </div>
-        </li>
+        <TimelineEvent key={event.id} event={event} day={days.size > 1 ? dayOf(event.at, now) : null} />
       ))}
     </ol>
+  )
+}
+
+function TimelineEvent({ event, day }: { event: IncidentEvent; day: string | null }) {
+  const { title, text, votes } = eventWords(event)
+  return (
+    <li>
+      <time class="num" dateTime={event.at}>
+        {day !== null && <span class="quiet">{day} </span>}
+        {clockTime(event.at, true)}
+      </time>
+      <div>
+        <p class="timeline-type">{title}</p>
+        {text !== null && <p class="quiet">{text}</p>}
+        {votes.length > 0 && <VoteChips vantages={votes} />}
+      </div>
+    </li>
   )
 }

@@ -1,4 +1,5 @@
 /** Everything about one monitor. */
+import { asSentence } from '../api/problem.ts'
 import type { Incident, Monitor } from '../api/resources.ts'
 import { Badge, StateShape } from '../parts/mark.tsx'
 import { Empty, Failure, Panel, Waiting } from '../parts/panel.tsx'
@@ -95,6 +96,7 @@ function MonitorHead({ monitor }: { monitor: Monitor }) {
         <p class="quiet num">
           {monitor.decision_reason === null ? mark.meaning : decisionReason(monitor.decision_reason)}
           {monitor.decision_since !== null &&
+            monitor.incident_id === null &&
             ` · since ${utc(monitor.decision_since, now)} (${howLong(now - timeOf(monitor.decision_since))})`}
         </p>
       </div>
@@ -178,7 +180,7 @@ function MonitorIncidents({ monitor, incidents }: { monitor: Monitor; incidents:
                 </a>{' '}
                 <span class="num">{incidentSpan(incident, now)}</span>
               </p>
-              {incident.cause !== null && <p class="quiet">{incident.cause.text}</p>}
+              {incident.cause !== null && <p class="quiet">{asSentence(incident.cause.text)}</p>}
               <Acknowledgement incident={incident} />
             </div>
           </li>

@@ -42,15 +42,17 @@ export function MonitorList() {
     >
       {all.length === 0 && <FirstMonitor />}
       {all.length > 0 && found.length === 0 && <Empty title={`No monitor matches “${search}”.`} />}
-      <ul class="monitors">
-        {found.slice(0, rows).map((monitor) => (
-          <MonitorRow
-            key={monitor.id}
-            monitor={monitor}
-            customer={state.customers.size > 1 ? customerName(monitor.customer_id) : ''}
-          />
-        ))}
-      </ul>
+      {found.length > 0 && (
+        <ul class="monitors">
+          {found.slice(0, rows).map((monitor) => (
+            <MonitorRow
+              key={monitor.id}
+              monitor={monitor}
+              customer={state.customers.size > 1 ? customerName(monitor.customer_id) : ''}
+            />
+          ))}
+        </ul>
+      )}
       {found.length > rows && (
         <button type="button" class="button button-wide" onClick={() => setRows(rows + rowsStep)}>
           Show more ({found.length - rows} left)
@@ -80,9 +82,9 @@ function MonitorRow({ monitor, customer }: { monitor: Monitor; customer: string 
         <Badge mark={mark} />
         <p class="quiet small">{monitor.decision_reason === null ? mark.meaning : decisionReason(monitor.decision_reason)}</p>
       </div>
-      <a class="monitor-spark" href={monitorHref(monitor.id)} tabIndex={-1} aria-hidden="true">
+      <div class="monitor-spark">
         <Spark results={results} acceptEcho={monitor.accept_echo} />
-      </a>
+      </div>
       <VerdictChips verdicts={monitor.verdicts} />
     </li>
   )
@@ -97,12 +99,14 @@ function useRecentResults(monitorId: string, row: { current: HTMLLIElement | nul
   const [seen, setSeen] = useState(false)
   useEffect(() => {
     if (row.current === null) return
-    const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && setSeen(true))
+    const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && setSeen(true), {
+      rootMargin: '600px',
+    })
     observer.observe(row.current)
     return () => observer.disconnect()
   }, [row])
   const { loads } = state
-  // biome-ignore lint/correctness/useExhaustiveDependencies: after each load of the picture there may be a gap to fill.
+  // After each load of the picture there may be a gap to fill.
   useEffect(() => {
     if (!seen) return
     api
@@ -121,7 +125,7 @@ function FirstMonitor() {
         Add the first monitor with the API: a target address on the mail system, and the responder there to return the test mail.
         It appears here at once, as <em>pending</em>, and turns <em>up</em> with the first verified return.
       </p>
-      <CopyBlock label="Example request" text={firstMonitorRequest} />
+      <CopyBlock label="Request" text={firstMonitorRequest} />
       <p>
         All fields are described in the <a href="./docs">API reference</a>.
       </p>

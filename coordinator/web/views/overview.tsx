@@ -61,14 +61,19 @@ function Status() {
   const monitors = [...state.monitors.values()]
   const sentence = statusSentence(monitors, [...state.incidents.values()], now)
   const probes = probeSentence(state.probes === null ? null : [...state.probes.values()])
-  const facts = [sentence.rest, state.complete ? null : `the first ${monitors.length} monitors are shown`].filter(
-    (fact) => fact !== null,
-  )
+  const facts = [
+    sentence.decision === 'unconfirmed' ? 'too few healthy probes' : null,
+    sentence.rest,
+    state.complete ? null : `the first ${monitors.length} monitors are shown`,
+  ].filter((fact) => fact !== null)
+  // What was well when the connection went may not be well now.
+  const lastKnown = state.link.state !== 'live' && sentence.tone === 'good'
+  const text = lastKnown ? `Last known: ${sentence.text.charAt(0).toLowerCase()}${sentence.text.slice(1)}` : sentence.text
   return (
-    <section class={`status tone-${sentence.tone}`} aria-label="Status">
+    <section class={`status tone-${lastKnown ? 'idle' : sentence.tone}`} aria-label="Status">
       <StateShape shape={sentence.decision === null ? 'ring' : decisionMark(sentence.decision).shape} />
       <div>
-        <h1>{sentence.text}</h1>
+        <h1>{text}</h1>
         <p class="status-facts">
           {facts.map((fact) => (
             <span key={fact}>{fact}</span>

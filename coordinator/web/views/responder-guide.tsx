@@ -9,6 +9,8 @@ import { useSession } from '../state/session.tsx'
 
 const systems = [
   { value: 'postfix', label: 'Postfix' },
+  { value: 'exim', label: 'Exim' },
+  { value: 'sendmail', label: 'Sendmail' },
   { value: 'sink', label: 'Stand-alone' },
 ] as const
 type System = (typeof systems)[number]['value']
@@ -52,21 +54,8 @@ function Steps({ guide }: { guide: ResponderGuide }) {
         ))}
       </ol>
       {guide.files.map((file) => (
-        <figure key={file.path} class="file">
-          <figcaption>
-            <code>{file.path}</code>
-          </figcaption>
-          {file.content !== undefined && <CopyBlock text={file.content} label={`Content of ${file.path}`} />}
-        </figure>
+        <CopyBlock key={file.path} text={file.content} label={file.path} />
       ))}
-      {guide.files.length === 0 && (
-        <figure class="file">
-          <figcaption>
-            <code>/etc/mailscout/responder.json</code>
-          </figcaption>
-          <CopyBlock text={JSON.stringify(guide.config, null, 2)} label="Content of responder.json" />
-        </figure>
-      )}
     </>
   )
 }

@@ -9,7 +9,7 @@ import { explanation } from '../words/results.ts'
 import { measured } from '../words/time.ts'
 import { humanise, outcomeMark } from '../words/verdicts.ts'
 
-const rowsStep = 20
+const rowsStep = 10
 
 export function ResultsTable({ monitor }: { monitor: Monitor }) {
   const { state } = useSession()
@@ -34,7 +34,7 @@ export function ResultsTable({ monitor }: { monitor: Monitor }) {
         <table class="results">
           <thead>
             <tr>
-              <th scope="col">Sent (UTC)</th>
+              <th scope="col">Sent</th>
               <th scope="col">From</th>
               <th scope="col">Outcome</th>
               <th scope="col" class="right">

@@ -1,5 +1,5 @@
 /** The sentences on top of the page and for the screen reader: what a person needs first at three in the morning. */
-import { secondMs } from '../../../common/durations.ts'
+import { asSentence } from '../api/problem.ts'
 import type { Decision, Incident, Monitor, Probe } from '../api/resources.ts'
 import { decisionsBySeverity } from '../state/select.ts'
 import { ago, howLong, timeOf, utc } from './time.ts'
@@ -19,7 +19,7 @@ export function statusSentence(monitors: readonly Monitor[], incidents: readonly
 }
 
 function counted(count: number, total: number): string {
-  if (count === total) return total === 1 ? 'The monitor' : `All ${total} monitors`
+  if (count === total) return total === 1 ? 'The monitor' : total === 2 ? 'Both monitors' : `All ${total} monitors`
   return count === 1 ? '1 monitor' : `${count} monitors`
 }
 
@@ -30,7 +30,7 @@ const clauses: Record<Decision, (count: number) => string> = {
   suspected: (count) => `${be(count)} suspected; other regions are testing now`,
   partial: (count) => `${be(count)} reached from some regions only`,
   down: (count) => `${be(count)} down`,
-  unconfirmed: () => 'cannot be judged: too few healthy probes',
+  unconfirmed: () => 'cannot be judged',
   pending: (count) => (count === 1 ? 'waits for its first returned mail' : 'wait for their first returned mail'),
 }
 
@@ -45,7 +45,7 @@ function sinceWords(decision: Decision, affected: readonly Monitor[], incidents:
     .filter((timeMs) => !Number.isNaN(timeMs))
   if (sinceMs.length === 0) return ''
   const firstMs = Math.min(...sinceMs)
-  return `${affected.length > 1 ? ', the first' : ''} since ${utc(firstMs, nowMs)} (${howLong(nowMs - firstMs)})`
+  return `${affected.length > 1 ? ', the first' : ''} since ${utc(firstMs, nowMs)} (${howLong(nowMs - firstMs).replaceAll(' ', '\u00a0')})`
 }
 
 function restSentence(monitors: readonly Monitor[], first: Decision): string | null {
@@ -101,15 +101,10 @@ export function incidentSpan(incident: Incident, nowMs: number): string {
 export function incidentNews(before: Incident | undefined, after: Incident): string[] {
   const name = `Incident ${after.code}, ${after.monitor_name}`
   if (before === undefined) {
-    return after.resolved_at === null
-      ? [`${name}: ${after.cause?.text ?? decisionMark(after.kind).meaning}`.replace(/([^.])$/, '$1.')]
-      : []
+    return after.resolved_at === null ? [asSentence(`${name}: ${after.cause?.text ?? decisionMark(after.kind).meaning}`)] : []
   }
   const news: string[] = []
   if (before.acknowledged_at === null && after.acknowledged_at !== null) news.push(`${name} was acknowledged.`)
   if (before.resolved_at === null && after.resolved_at !== null) news.push(`${name} is resolved.`)
   return news
 }
-
-/** A picture older than this must not pass for the present. */
-export const staleMs = 30 * secondMs

@@ -23,12 +23,12 @@ export function dayOf(time: string | number, nowMs: number): string {
   return date.getUTCFullYear() === new Date(nowMs).getUTCFullYear() ? day : `${day} ${date.getUTCFullYear()}`
 }
 
-/** `03:12 UTC` today, `22 Nov 03:12 UTC` on another day. */
+/** `03:12 UTC` today, `22 Nov 03:12 UTC` on another day; the time never breaks before UTC. */
 export function utc(time: string | number | null | undefined, nowMs: number, seconds = false): string {
   const timeMs = timeOf(time)
   if (Number.isNaN(timeMs)) return '–'
   const sameDay = Math.floor(timeMs / dayMs) === Math.floor(nowMs / dayMs)
-  return `${sameDay ? '' : `${dayOf(timeMs, nowMs)} `}${clockTime(timeMs, seconds)} UTC`
+  return `${sameDay ? '' : `${dayOf(timeMs, nowMs)} `}${clockTime(timeMs, seconds)}\u00a0UTC`
 }
 
 /** `12 s ago`: one unit, because an age is read at a glance. A time a little ahead of us is `just now`: clocks differ. */
@@ -60,6 +60,12 @@ export function measured(durationMs: number | null | undefined): string {
   if (durationMs < 999.5) return `${Math.round(durationMs)} ms`
   if (durationMs < 9950) return `${(durationMs / secondMs).toFixed(1)} s`
   return formatDuration(Math.round(durationMs / secondMs) * secondMs)
+}
+
+/** As `measured`, never with two units: for a place of five characters. */
+export function measuredShort(durationMs: number): string {
+  if (durationMs < 99_500) return durationMs < 9950 ? measured(durationMs) : `${Math.round(durationMs / secondMs)} s`
+  return durationMs < hourMs ? `${(durationMs / minuteMs).toFixed(1)} min` : `${(durationMs / hourMs).toFixed(1)} h`
 }
 
 /** The difference of a clock, with its sign: `+3 ms`, `−1.2 s`. */

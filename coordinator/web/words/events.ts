@@ -1,0 +1,79 @@
+/** The events of an incident as sentences. An event that this page does not know is shown with its plain facts. */
+
+import type { VoteView } from '../../core/evidence.ts'
+import type { IncidentEventType } from '../../store/incident-log.ts'
+import { asSentence } from '../api/problem.ts'
+import type { IncidentEvent, IncidentVantage } from '../api/resources.ts'
+import { plainFacts } from './facts.ts'
+import { humanise } from './verdicts.ts'
+
+export type EventWords = { title: string; text: string | null; votes: IncidentVantage[] }
+
+type Detail = Readonly<Record<string, unknown>>
+
+const titles: Record<IncidentEventType, (detail: Detail) => string> = {
+  opened: (detail) => (detail.kind === 'unconfirmed' ? 'Opened as unconfirmed' : 'Incident opened'),
+  confirmed: () => 'Confirmed: the quorum agrees',
+  paged: (detail) => `Paging ${names(detail.to) ?? 'somebody'}`,
+  nobody_to_page: () => 'Nobody to page in this step',
+  no_policy: () => 'Nobody is paged',
+  policy_exhausted: () => 'The escalation policy has no further step',
+  page_accepted: (detail) => `SMS accepted by ${word(detail.gateway) ?? 'the gateway'}`,
+  page_failed: () => 'No gateway took the SMS',
+  page_cancelled: () => 'SMS cancelled',
+  acknowledged: (detail) => `Acknowledged${word(detail.by) === null ? '' : ` by ${word(detail.by)}`}`,
+  resolved: () => 'Resolved: mail comes back',
+  resolved_by_hand: (detail) => `Resolved by hand${word(detail.by) === null ? '' : ` by ${word(detail.by)}`}`,
+  monitor_deleted: () => 'Closed, because the monitor was deleted',
+}
+
+const texts: Partial<Record<IncidentEventType, (detail: Detail) => string | null>> = {
+  opened: causeText,
+  confirmed: causeText,
+  paged: (detail) =>
+    typeof detail.round === 'number' && detail.round > 0 ? `Round ${detail.round + 1} of the escalation policy` : null,
+  nobody_to_page: (detail) =>
+    detail.recipient === 'operator'
+      ? 'Set MAILSCOUT_OPERATOR_PHONE on the coordinator.'
+      : 'The contacts of this step have no phone number. Add one under /v1/contacts.',
+  no_policy: () => 'The monitor has no escalation policy. Set its escalation_policy_id.',
+  page_accepted: (detail) => toWhom(detail),
+  page_failed: (detail) => toWhom(detail),
+  page_cancelled: (detail) => toWhom(detail),
+}
+
+export function eventWords({ type, detail }: Pick<IncidentEvent, 'type' | 'detail'>): EventWords {
+  const known = isObject(detail) ? detail : {}
+  const title = Object.hasOwn(titles, type) ? titles[type as IncidentEventType] : undefined
+  if (title === undefined) return { title: humanise(type), text: plainFacts(detail).join(' · ') || null, votes: [] }
+  return { title: title(known), text: texts[type as IncidentEventType]?.(known) ?? null, votes: votesOf(known.votes) }
+}
+
+const verdictOfVote: Record<VoteView['vote'], IncidentVantage['verdict']> = {
+  pass: 'pass',
+  fail: 'fail',
+  abstain: 'abstain',
+  missing: 'no_data',
+}
+
+function votesOf(votes: unknown): IncidentVantage[] {
+  if (!Array.isArray(votes)) return []
+  return votes.filter(isObject).map((vote) => {
+    const { probe_id, region, vote: cast, outcome } = vote as unknown as VoteView
+    return { probe_id, region, verdict: verdictOfVote[cast] ?? 'no_data', outcome }
+  })
+}
+
+function causeText(detail: Detail): string | null {
+  const text = isObject(detail.cause) ? word(detail.cause.text) : null
+  return text === null ? null : asSentence(text)
+}
+
+const toWhom = (detail: Detail): string | null => (word(detail.to) === null ? null : `To ${word(detail.to)}`)
+const word = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null)
+const names = (value: unknown): string | null =>
+  Array.isArray(value) && value.length > 0
+    ? value.map((name) => (name === 'operator' ? 'the operator' : String(name))).join(', ')
+    : null
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

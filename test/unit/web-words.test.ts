@@ -1,0 +1,225 @@
+/** What the dashboard says. */
+import { describe, expect, it } from 'vitest'
+import { problemSentence, readProblem } from '../../coordinator/web/api/problem.ts'
+import type { Decision } from '../../coordinator/web/api/resources.ts'
+import { eventWords } from '../../coordinator/web/words/events.ts'
+import { boundSentence, monitorFacts, plainFacts } from '../../coordinator/web/words/facts.ts'
+import { healthWords } from '../../coordinator/web/words/health.ts'
+import { decisionReason } from '../../coordinator/web/words/reasons.ts'
+import { explanation } from '../../coordinator/web/words/results.ts'
+import { keyFromHash, monitorHref, parseRoute } from '../../coordinator/web/words/routes.ts'
+import { incidentNews, incidentSpan, probeSentence, statusSentence, tabTitle } from '../../coordinator/web/words/sentence.ts'
+import { ago, clockOffset, howLong, measured, measuredShort, utc } from '../../coordinator/web/words/time.ts'
+import { decisionMark, humanise, outcomeMark, verdictMark } from '../../coordinator/web/words/verdicts.ts'
+import { at, lost, nightMs, sampleIncident, sampleMonitor, sampleProbe } from '../support/web-samples.ts'
+
+/** Times do not break before UTC; here that does not matter. */
+const plain = (text: string): string => text.replaceAll('\u00a0', ' ')
+
+describe('times', () => {
+  it.each([
+    [0, '0.0 ms'],
+    [7, '7 ms'],
+    [840.4, '840 ms'],
+    [999.6, '1.0 s'],
+    [4210, '4.2 s'],
+    [9960, '10 s'],
+    [125_400, '2 min 5 s'],
+    [Number.NaN, '–'],
+    [null, '–'],
+  ])('writes a measured %s ms as %s', (ms, words) => expect(measured(ms)).toBe(words))
+
+  it.each([
+    [4210, '4.2 s'],
+    [97_400, '97 s'],
+    [125_400, '2.1 min'],
+    [7_200_000, '2.0 h'],
+  ])('writes %s ms with one unit as %s', (ms, words) => expect(measuredShort(ms)).toBe(words))
+
+  it.each([
+    [0, 'just now'],
+    [-3, 'just now'],
+    [12, '12 s ago'],
+    [59, '59 s ago'],
+    [60, '1 min ago'],
+    [3600, '1 h ago'],
+    [47 * 3600, '47 h ago'],
+    [49 * 3600, '2 d ago'],
+    [-90, 'in 1 min'],
+  ])('tells the age of what was %s s ago as %s', (secondsAgo, words) => expect(ago(at(secondsAgo), nightMs)).toBe(words))
+
+  it('says never where there is no time', () => expect(ago(null, nightMs)).toBe('never'))
+  it('names the day only when it is another one', () => {
+    expect(plain(utc(at(60), nightMs))).toBe('03:25 UTC')
+    expect(plain(utc(at(86_400), nightMs, true))).toBe('22 Nov 03:26:14 UTC')
+    expect(plain(utc(at(365 * 86_400), nightMs))).toBe('23 Nov 2025 03:26 UTC')
+  })
+  it('leaves seconds out once they stop to matter', () => {
+    expect(howLong(95_000)).toBe('1 min 35 s')
+    expect(howLong(14 * 60_000 + 40_000)).toBe('14 min')
+  })
+  it.each([
+    [2.4, '+2 ms'],
+    [-1840, '−1.8 s'],
+    [0.2, '±0 ms'],
+    [-0.7, '−1 ms'],
+    [null, '–'],
+  ])('writes a clock offset of %s ms as %s', (ms, words) => expect(clockOffset(ms)).toBe(words))
+})
+
+describe('the sentence on top', () => {
+  const say = (decisions: Decision[], incidents = [sampleIncident({ monitor_id: 'm0' })]) => {
+    const monitors = decisions.map((decision, index) => sampleMonitor({ id: `m${index}`, decision }))
+    const { text, rest, tone } = statusSentence(monitors, incidents, nightMs)
+    return plain([text, rest, tone].filter((part) => part !== null).join(' | '))
+  }
+
+  it.each<[Decision[], string]>([
+    [[], 'Nothing is watched yet | idle'],
+    [['up'], 'The monitor is up | good'],
+    [['up', 'up', 'up'], 'All 3 monitors are up | good'],
+    [['down'], 'The monitor is down since 03:12 UTC (14 min) | bad'],
+    [['down', 'up', 'up'], '1 monitor is down since 03:12 UTC (14 min) | The other 2 are up | bad'],
+    [['down', 'slow', 'up'], '1 monitor is down since 03:12 UTC (14 min) | 1 slow, 1 up | bad'],
+    [['suspected', 'up'], '1 monitor is suspected; other regions are testing now | The other is up | warn'],
+    [['partial', 'up'], '1 monitor is reached from some regions only | The other is up | warn'],
+    [['unconfirmed', 'up'], '1 monitor cannot be judged since 03:12 UTC (14 min) | The other is up | unsure'],
+    [['pending', 'pending'], 'Both monitors wait for their first returned mail | idle'],
+  ])('for %j says: %s', (decisions, words) => expect(say(decisions)).toBe(words))
+
+  it('gives the first of several outages', () => {
+    const incidents = [
+      sampleIncident({ monitor_id: 'm0', since_at: at(60) }),
+      sampleIncident({ id: 'i2', monitor_id: 'm1', since_at: at(600) }),
+    ]
+    expect(say(['down', 'down', 'up'], incidents)).toContain('2 monitors are down, the first since 03:16 UTC (10 min)')
+  })
+
+  it('tells when nobody watches', () => {
+    expect(probeSentence([])?.text).toBe('no probe yet')
+    expect(probeSentence([sampleProbe({ state: 'lost' })])).toEqual({ tone: 'bad', text: 'no probe is connected' })
+    expect(probeSentence([sampleProbe(), sampleProbe({ state: 'lost' }), sampleProbe({ state: 'retired' })])?.text).toBe(
+      '1 of 2 probes connected',
+    )
+    expect(probeSentence(null)).toBeNull()
+  })
+
+  it('puts the state first in the title of the tab', () => {
+    expect(tabTitle([sampleMonitor({ decision: 'down' })])).toBe('✕ 1 down · Mailscout')
+    expect(tabTitle([sampleMonitor()])).toBe('Mailscout')
+  })
+})
+
+describe('incidents in words', () => {
+  it('spans from the first failing test to the end or to now', () => {
+    expect(plain(incidentSpan(sampleIncident(), nightMs))).toBe('Down since 03:12 UTC (14 min)')
+    expect(plain(incidentSpan(sampleIncident({ resolved_at: at(14) }), nightMs))).toBe(
+      'Down from 03:12 UTC to 03:26 UTC (14 min)',
+    )
+  })
+  it('announces an opening, an acknowledgement and the end, and nothing that is long over', () => {
+    const open = sampleIncident()
+    expect(incidentNews(undefined, open)).toEqual(['Incident K7QX, Head office mail: mail accepted, not back in 10 min.'])
+    expect(incidentNews(open, { ...open, acknowledged_at: at(5) })).toEqual(['Incident K7QX, Head office mail was acknowledged.'])
+    expect(incidentNews(open, { ...open, resolved_at: at(5) })).toEqual(['Incident K7QX, Head office mail is resolved.'])
+    expect(incidentNews(undefined, { ...open, resolved_at: at(5) })).toEqual([])
+  })
+  it('tells its events, with the votes as verdicts', () => {
+    const votes = [{ probe_id: 'p1', region: 'eu', vote: 'missing', reason: 'no_test_yet', outcome: null, test_id: null }]
+    expect(eventWords({ type: 'opened', detail: { kind: 'down', cause: { text: 'mail bounced' }, votes } })).toEqual({
+      title: 'Incident opened',
+      text: 'Mail bounced.',
+      votes: [{ probe_id: 'p1', region: 'eu', verdict: 'no_data', outcome: null }],
+    })
+    expect(eventWords({ type: 'paged', detail: { to: ['Robin', 'operator'], round: 0 } }).title).toBe(
+      'Paging Robin, the operator',
+    )
+  })
+  it('shows an event that it does not know with its facts', () => {
+    expect(eventWords({ type: 'fleet_held', detail: { wait_s: 30, probes: ['a', 'b'] } })).toEqual({
+      title: 'Fleet held',
+      text: 'wait 30 s · probes a, b',
+      votes: [],
+    })
+    expect(eventWords({ type: 'constructor', detail: null }).title).toBe('Constructor')
+  })
+})
+
+describe('words that a newer coordinator brings', () => {
+  it('are shown as they are', () => {
+    expect(decisionMark('asleep' as Decision).word).toBe('Asleep')
+    expect(verdictMark('half_pass' as never).word).toBe('Half pass')
+    expect(outcomeMark('greylisted' as never).shape).toBe('question')
+    expect(decisionReason('moon_phase')).toBe('Moon phase')
+    expect(humanise('A sentence already.')).toBe('A sentence already.')
+  })
+})
+
+describe('a monitor and its parts', () => {
+  it('says its configuration as its owner would', () => {
+    const facts = new Map(monitorFacts(sampleMonitor()).map(({ term, value, note }) => [term, [value, note]]))
+    expect(facts.get('Tests')).toEqual(['every 20 min from each of 3 vantages', 'spread evenly: one every 6 min 40 s'])
+    expect(facts.get('Down')?.[0]).toBe('when 2 regions agree')
+    expect(boundSentence(sampleMonitor())).toBe('An outage is reported by SMS within 25 min 30 s, counted from its first second.')
+    expect(monitorFacts(sampleMonitor({ vantages: 1, quorum: 1 })).find(({ term }) => term === 'Down')?.value).toBe(
+      'when the second test fails too',
+    )
+  })
+  it('explains a result by the words of the server, and a late return', () => {
+    expect(explanation(lost({ detail: { server_words: '550 no such user', mx: 'mx1.example.com' } }))).toBe(
+      '550 no such user (mx1.example.com)',
+    )
+    expect(explanation(lost({ sent_at: at(900), late_returned_at: at(60) }))).toBe('Came back late, after 14 min.')
+    expect(explanation(lost())).toBeNull()
+  })
+  it('sums up the health of a probe', () => {
+    expect(healthWords({ inbox_ok: true, spool_depth: 0, tests_running: 2 })).toEqual({ tone: 'good', text: 'good, 2 running' })
+    expect(healthWords({ inbox_ok: false, inbox_detail: 'login refused' })).toEqual({
+      tone: 'bad',
+      text: 'inbox fails: login refused',
+    })
+    expect(healthWords({ inbox_ok: true, spool_depth: 212 }).tone).toBe('warn')
+    expect(healthWords(null).text).toBe('not reported')
+  })
+  it('reads facts of any shape', () => {
+    expect(plainFacts({ gateway: 'kannel', rtt_ms: 3, ok: false, none: null, deep: { a: 1 } })).toEqual([
+      'gateway kannel',
+      'rtt 3 ms',
+      'ok no',
+      'deep a 1',
+    ])
+  })
+})
+
+describe('problems', () => {
+  it.each([
+    [
+      { status: 400, body: { detail: 'name must not be empty', errors: [{ field: 'name', message: 'must not be empty' }] } },
+      'Name must not be empty.',
+    ],
+    [
+      { status: 400, body: { detail: 'Bad request', errors: [{ field: 'name', message: 'is too long' }] } },
+      'Bad request. Name: is too long.',
+    ],
+    [{ status: 403, body: null }, 'This API key is not allowed to do that. Use a key with a wider scope.'],
+    [{ status: 0, body: null }, 'The coordinator cannot be reached. Check the network; this page keeps trying.'],
+    [{ status: 502, body: '<html>' }, 'The coordinator answered with status 502.'],
+  ])('of %j become: %s', ({ status, body }, sentence) => expect(problemSentence(readProblem(status, body))).toBe(sentence))
+})
+
+describe('addresses', () => {
+  it.each([
+    ['', { view: 'overview' }],
+    ['#/', { view: 'overview' }],
+    ['#/monitors/a%2Fb', { view: 'monitor', id: 'a/b' }],
+    ['#/incidents/i1', { view: 'incident', id: 'i1' }],
+    ['#/monitors/', { view: 'overview' }],
+    ['#/monitors/%E0%A4%A', { view: 'monitor', id: '%E0%A4%A' }],
+  ])('reads %s', (hash, route) => expect(parseRoute(hash)).toEqual(route))
+  it('finds its way back', () => expect(parseRoute(monitorHref('a/b'))).toEqual({ view: 'monitor', id: 'a/b' }))
+  it('takes a key from the fragment only', () => {
+    expect(keyFromHash('#key=ms_abc%2B1')).toBe('ms_abc+1')
+    expect(keyFromHash('#key=')).toBeUndefined()
+    expect(keyFromHash('#/monitors/key=1')).toBeUndefined()
+  })
+})
