@@ -10,8 +10,9 @@ afterAll(() => api.stop())
 
 test('a key learns what it may do', async () => {
   const acme = await api.customer('Me Inc')
-  expect((await api.operator('GET', '/v1/me')).body).toEqual({ scope: 'operator', customer_id: null, version: '0.0.0-test' })
-  expect((await acme.ask('GET', '/v1/me')).body).toEqual({ scope: 'customer', customer_id: acme.id, version: '0.0.0-test' })
+  const installation = { version: '0.0.0-test', root_key: expect.stringMatching(/^[\w-]{43}$/) }
+  expect((await api.operator('GET', '/v1/me')).body).toEqual({ scope: 'operator', customer_id: null, ...installation })
+  expect((await acme.ask('GET', '/v1/me')).body).toEqual({ scope: 'customer', customer_id: acme.id, ...installation })
 })
 
 test('a customer is onboarded from service level to monitor', async () => {
