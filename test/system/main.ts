@@ -29,15 +29,17 @@ const all = globSync(join(import.meta.dirname, 'cases/*.ts')).sort()
 const files = chosen.length === 0 ? all : all.filter((file) => chosen.some((part) => basename(file).includes(part)))
 // In one process, so that the cases share the lab; the runner finishes when all of them have.
 const tests = run({ files, isolation: 'none', timeout: caseTimeoutMs })
+let verdict: Parameters<typeof end> = [1, 'system tests: the run ended without a summary']
 tests.on('test:summary', ({ counts, success }) => {
   const { tests: total, passed, skipped } = counts
   const failed = total - passed - skipped
-  end(
-    success && total > 0 ? 0 : 1,
-    `system tests: ${passed} of ${total} passed, ${failed} failed, ${skipped} skipped, ${elapsedSeconds()} s`,
-  )
+  const words = `system tests: ${passed} of ${total} passed, ${failed} failed, ${skipped} skipped`
+  verdict = [success && total > 0 ? 0 : 1, words]
 })
-tests.compose(spec).pipe(process.stdout)
+const report = tests.compose(spec)
+report.pipe(process.stdout)
+// The reporter tells why tests failed after their summary.
+report.on('end', () => end(verdict[0], `${verdict[1]}, ${elapsedSeconds()} s`))
 
 async function startLab(): Promise<void> {
   removeRun(runId)

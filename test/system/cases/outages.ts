@@ -14,172 +14,169 @@ const recoveryWithinMs = 60_000
 
 type Outage = { outcome: string; begin: () => unknown; end: () => unknown }
 
-describe('outages', { concurrency: true }, () => {
+describe('troubles', { concurrency: true }, () => {
   let mailscout: Mailscout
   before(async () => {
     mailscout = await useMailscout()
   })
 
-  test('the customer’s mail server is stopped', async () => {
-    const { stopped } = mailscout
-    const watched = await mailscout.watch('scout', { on: stopped })
-    const incident = await assertOneIncident(watched, {
-      outcome: 'unreachable',
-      begin: () => stopped.stop(),
-      end: () => stopped.start(),
+  describe('that are outages: one incident, one SMS, one all-clear', { concurrency: true }, () => {
+    test('the customer’s mail server is stopped', async () => {
+      const { stopped } = mailscout
+      const watched = await mailscout.watch('scout', { on: stopped })
+      const incident = await assertOneIncident(watched, {
+        outcome: 'unreachable',
+        begin: () => stopped.stop(),
+        end: () => stopped.start(),
+      })
+      assert.match(incident.cause.text, /no connection to mail\.stopped\.test/)
     })
-    assert.match(incident.cause.text, /no connection to mail\.stopped\.test/)
-  })
 
-  test('port 25 of the customer’s mail server is silent', async () => {
-    const { dropped } = mailscout
-    const watched = await mailscout.watch('scout', { on: dropped })
-    let undo = () => {}
-    await assertOneIncident(watched, {
-      outcome: 'unreachable',
-      begin: () => {
-        undo = lab.network.faults.dropPort(dropped.host, 25)
-      },
-      end: () => undo(),
+    test('port 25 of the customer’s mail server is silent', async () => {
+      const { dropped } = mailscout
+      const watched = await mailscout.watch('scout', { on: dropped })
+      let undo = () => {}
+      await assertOneIncident(watched, {
+        outcome: 'unreachable',
+        begin: () => {
+          undo = lab.network.faults.dropPort(dropped.host, 25)
+        },
+        end: () => undo(),
+      })
+    })
+
+    test('mail is accepted and discarded', async () => {
+      const user = 'swallowed'
+      const watched = await mailscout.watch(user)
+      await assertOneIncident(watched, {
+        outcome: 'timeout',
+        begin: () => lab.customer.discard(user),
+        end: () => lab.customer.accept(user),
+      })
+    })
+
+    test('the responder is removed, and mail stays in the mailbox', async () => {
+      const watched = await mailscout.watch('forgotten')
+      const forward = watched.on.forwardOf('forgotten')
+      await assertOneIncident(watched, {
+        outcome: 'timeout',
+        begin: () => watched.on.setForward('forgotten', undefined),
+        end: () => {
+          assert.ok(watched.on.mails('forgotten').length > 0)
+          watched.on.setForward('forgotten', forward)
+        },
+      })
+    })
+
+    test('the mail server refuses: the incident quotes it', async () => {
+      const user = 'dismissed'
+      const words = 'The mailbox of the scout is closed'
+      const watched = await mailscout.watch(user)
+      const begunMs = Date.now()
+      const incident = await assertOneIncident(watched, {
+        outcome: 'refused',
+        begin: () => lab.customer.refuse(`550 5.2.1 ${words}`, user),
+        end: () => lab.customer.accept(user),
+      })
+      assert.ok(incident.cause.text.includes(words), incident.cause.text)
+      const [first] = (await watched.results()).filter(({ outcome }) => outcome === 'refused')
+      assert.ok(first !== undefined && Date.parse(first.started_at) >= begunMs)
+      const heldMs = Date.parse(incident.opened_at) - Date.parse(first.started_at)
+      assert.ok(heldMs >= 15_000, `a refusal must last hard_confirm_s: it opened after ${heldMs} ms`)
+    })
+
+    test('mail bounces after it was accepted', async () => {
+      const user = 'bounced'
+      const watched = await mailscout.watch(user)
+      const forward = watched.on.forwardOf(user)
+      await assertOneIncident(watched, {
+        outcome: 'bounced',
+        begin: () => watched.on.setForward(user, 'nobody-of-that-name@customer.test'),
+        end: () => watched.on.setForward(user, forward),
+      })
     })
   })
 
-  test('mail is accepted and discarded', async () => {
-    const user = 'swallowed'
-    const watched = await mailscout.watch(user)
-    await assertOneIncident(watched, {
-      outcome: 'timeout',
-      begin: () => lab.customer.discard(user),
-      end: () => lab.customer.accept(user),
+  describe('that wake nobody', { concurrency: true }, () => {
+    test('a refusal for a moment', async () => {
+      const user = 'slipped'
+      const watched = await mailscout.watch(user, { settings: { hard_confirm_s: 25 } })
+      await watched.awaitUp()
+      const before = await watched.results()
+      lab.customer.refuse('550 5.1.1 No such user, the configuration says', user)
+      await watched.awaitResult('a refusal', before, 40_000, ({ outcome }) => outcome === 'refused')
+      await watched.awaitDecision('suspected', 10_000)
+      lab.customer.accept(user)
+      await watched.awaitDecision('up', 60_000)
+      await assertCalm(watched)
     })
-  })
 
-  test('the responder is removed, and mail stays in the mailbox', async () => {
-    const watched = await mailscout.watch('forgotten')
-    const forward = watched.on.forwardOf('forgotten')
-    await assertOneIncident(watched, {
-      outcome: 'timeout',
-      begin: () => watched.on.setForward('forgotten', undefined),
-      end: () => {
-        assert.ok(watched.on.mails('forgotten').length > 0)
-        watched.on.setForward('forgotten', forward)
-      },
+    test('greylisting that lets the second attempt pass', async () => {
+      const user = 'greylisted-later'
+      const watched = await mailscout.watch(user)
+      await watched.awaitUp()
+      const before = await watched.results()
+      lab.customer.greylist(user)
+      const deferred = new RegExp(`NOQUEUE: reject: RCPT .* 451 .*to=<${watched.address}>`)
+      await watched.until('a deferral', 40_000, () => deferred.test(lab.customer.log()))
+      lab.customer.accept(user)
+      const passed = ({ outcome, detail }: { outcome: string; detail: { attempts?: number } }) =>
+        ['ok', 'slow'].includes(outcome) && (detail.attempts ?? 1) > 1
+      await watched.awaitResult('a test that passed at its second attempt', before, 30_000, passed)
+      await assertCalm(watched)
     })
-  })
 
-  test('the mail server refuses: the incident quotes it', async () => {
-    const user = 'dismissed'
-    const words = 'The mailbox of the scout is closed'
-    const watched = await mailscout.watch(user)
-    const begunMs = Date.now()
-    const incident = await assertOneIncident(watched, {
-      outcome: 'refused',
-      begin: () => lab.customer.refuse(`550 5.2.1 ${words}`, user),
-      end: () => lab.customer.accept(user),
+    test('mail that is slow', async () => {
+      const user = 'slow'
+      const watched = await mailscout.watch(user)
+      await watched.awaitUp()
+      const before = await watched.results()
+      lab.customer.hold(user)
+      await watched.until('a mail to wait beyond the slow mark', 60_000, async () =>
+        (await lab.customer.queued(user)).some(({ arrivedMs }) => Date.now() - arrivedMs > 7_000),
+      )
+      await lab.customer.release(user)
+      await watched.awaitResult('a slow return', before, 30_000, ({ outcome }) => outcome === 'slow')
+      await watched.awaitDecision('up', 60_000)
+      await assertCalm(watched)
     })
-    assert.ok(incident.cause.text.includes(words), incident.cause.text)
-    const [first] = (await watched.results()).filter(({ outcome }) => outcome === 'refused')
-    assert.ok(first !== undefined && Date.parse(first.started_at) >= begunMs)
-    const heldMs = Date.parse(incident.opened_at) - Date.parse(first.started_at)
-    assert.ok(heldMs >= 15_000, `a refusal must last hard_confirm_s: it opened after ${heldMs} ms`)
-  })
 
-  test('mail bounces after it was accepted', async () => {
-    const user = 'bounced'
-    const watched = await mailscout.watch(user)
-    const forward = watched.on.forwardOf(user)
-    await assertOneIncident(watched, {
-      outcome: 'bounced',
-      begin: () => watched.on.setForward(user, 'nobody-of-that-name@customer.test'),
-      end: () => watched.on.setForward(user, forward),
+    test('mail that comes after its time: it is noted, and rewrites nothing', async () => {
+      const user = 'late'
+      const watched = await mailscout.watch(user)
+      await watched.awaitUp()
+      const before = await watched.results()
+      lab.customer.hold(user)
+      const lost = await watched.awaitResult('a timeout', before, 60_000, ({ outcome }) => outcome === 'timeout')
+      await lab.customer.release(user)
+      const late = await watched.awaitResult(
+        'its late return',
+        [],
+        30_000,
+        ({ id, late_returned_at }) => id === lost.id && late_returned_at !== null,
+      )
+      assert.equal(late.outcome, 'timeout')
+      await watched.awaitDecision('up', 60_000)
+      await assertCalm(watched)
     })
-  })
-})
 
-describe('troubles that wake nobody', { concurrency: true }, () => {
-  let mailscout: Mailscout
-  before(async () => {
-    mailscout = await useMailscout()
-  })
-
-  test('a refusal for a moment', async () => {
-    const user = 'slipped'
-    const watched = await mailscout.watch(user, { settings: { hard_confirm_s: 25 } })
-    await watched.awaitUp()
-    const sinceMs = Date.now()
-    lab.customer.refuse('550 5.1.1 No such user, the configuration says', user)
-    await watched.awaitResult('a refusal', sinceMs, 40_000, ({ outcome }) => outcome === 'refused')
-    await watched.awaitDecision('suspected', 10_000)
-    lab.customer.accept(user)
-    await watched.awaitDecision('up', 60_000)
-    await assertCalm(watched)
-  })
-
-  test('greylisting that lets the second attempt pass', async () => {
-    const user = 'greylisted-later'
-    const watched = await mailscout.watch(user)
-    await watched.awaitUp()
-    const sinceMs = Date.now()
-    lab.customer.greylist(user)
-    const deferred = new RegExp(`NOQUEUE: reject: RCPT .* 451 .*to=<${watched.address}>`)
-    await watched.until('a deferral', 40_000, () => deferred.test(lab.customer.log()))
-    lab.customer.accept(user)
-    const passed = ({ outcome, detail }: { outcome: string; detail: { attempts?: number } }) =>
-      ['ok', 'slow'].includes(outcome) && (detail.attempts ?? 1) > 1
-    await watched.awaitResult('a test that passed at its second attempt', sinceMs, 30_000, passed)
-    await assertCalm(watched)
-  })
-
-  test('mail that is slow', async () => {
-    const user = 'slow'
-    const watched = await mailscout.watch(user)
-    await watched.awaitUp()
-    const sinceMs = Date.now()
-    lab.customer.hold(user)
-    await watched.until('a mail to wait beyond the slow mark', 60_000, async () =>
-      (await lab.customer.queued(user)).some(({ arrivedMs }) => Date.now() - arrivedMs > 7_000),
-    )
-    await lab.customer.release(user)
-    await watched.awaitResult('a slow return', sinceMs, 30_000, ({ outcome }) => outcome === 'slow')
-    await watched.awaitDecision('up', 60_000)
-    await assertCalm(watched)
-  })
-
-  test('mail that comes after its time: it is noted, and rewrites nothing', async () => {
-    const user = 'late'
-    const watched = await mailscout.watch(user)
-    await watched.awaitUp()
-    const sinceMs = Date.now()
-    lab.customer.hold(user)
-    const lost = await watched.awaitResult('a timeout', sinceMs, 60_000, ({ outcome }) => outcome === 'timeout')
-    await lab.customer.release(user)
-    const late = await watched.awaitResult(
-      'its late return',
-      sinceMs,
-      30_000,
-      ({ id, late_returned_at }) => id === lost.id && late_returned_at !== null,
-    )
-    assert.equal(late.outcome, 'timeout')
-    await watched.awaitDecision('up', 60_000)
-    await assertCalm(watched)
-  })
-
-  test('one region that cannot reach the customer: the decision is partial', async () => {
-    const { partial } = mailscout
-    const watched = await mailscout.watch('scout', { on: partial })
-    await watched.awaitUp()
-    const undo = lab.network.faults.cut(lab.host('eu'), partial.host)
-    const { verdicts } = await watched.awaitDecision('partial', 90_000)
-    assert.deepEqual(verdicts.map(({ region, verdict }) => `${region} ${verdict === 'pass' ? 'passes' : 'fails'}`).sort(), [
-      'ap passes',
-      'eu fails',
-      'us passes',
-    ])
-    await assertCalm(watched)
-    assert.equal((await watched.monitor()).decision, 'partial')
-    undo()
-    await watched.awaitUp(recoveryWithinMs)
-    await assertCalm(watched)
+    test('one region that cannot reach the customer: the decision is partial', async () => {
+      const { partial } = mailscout
+      const watched = await mailscout.watch('scout', { on: partial })
+      await watched.awaitUp()
+      const undo = lab.network.faults.cut(lab.host('eu'), partial.host)
+      const { verdicts } = await watched.awaitDecision('partial', 90_000)
+      assert.deepEqual(verdicts.map(({ region, verdict }) => `${region} ${verdict === 'pass' ? 'passes' : 'fails'}`).sort(), [
+        'ap passes',
+        'eu fails',
+        'us passes',
+      ])
+      await assertCalm(watched)
+      assert.equal((await watched.monitor()).decision, 'partial')
+      undo()
+      await watched.awaitUp(recoveryWithinMs)
+      await assertCalm(watched)
+    })
   })
 })
 

@@ -94,10 +94,11 @@ export class Watched {
     })
   }
 
-  /** Waits for a result of this kind that started at `sinceMs` (UTC) or later. */
-  async awaitResult(what: string, sinceMs: number, withinMs: number, fits: (result: Result) => boolean): Promise<Result> {
+  /** Waits for a result of this kind that is not among those `before`. */
+  async awaitResult(what: string, before: Result[], withinMs: number, fits: (result: Result) => boolean): Promise<Result> {
+    const known = new Set(before.map(({ id }) => id))
     return await this.until(what, withinMs, async () =>
-      (await this.results()).find((result) => Date.parse(result.started_at) >= sinceMs && fits(result)),
+      (await this.results()).find((result) => !known.has(result.id) && fits(result)),
     )
   }
 
