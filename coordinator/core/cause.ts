@@ -12,9 +12,11 @@ export type CauseFacts = {
 
 export type Cause = { outcome: Outcome | 'no_data'; text: string }
 
-/** The outcome that most failing vantages report; of equals, the one reported first. */
+/** The outcome that most failing vantages report, or where none fails yet, those whose word does not count; of equals, the first. */
 export function leadingFailure(votes: readonly VoteView[]): VoteView | null {
-  const failing = votes.filter((vote) => vote.outcome !== null && vote.vote !== 'pass')
+  const others = votes.filter((vote) => vote.outcome !== null && vote.vote !== 'pass')
+  const sure = others.filter((vote) => vote.vote === 'fail')
+  const failing = sure.length > 0 ? sure : others
   const count = (outcome: Outcome | null) => failing.filter((vote) => vote.outcome === outcome).length
   return failing.toSorted((a, b) => count(b.outcome) - count(a.outcome))[0] ?? null
 }

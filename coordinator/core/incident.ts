@@ -1,8 +1,8 @@
 /** An open incident: who is tested out of turn, and when it is over (DESIGN 3.3). */
 import type { Effect, Evidence, Judgement, MonitorRules, MonitorState, OpenIncident } from './evidence.ts'
 import { witnesses } from './failure-domain.ts'
-import { turn } from './suspicion.ts'
-import { type CastVote, castVote, tallyVotes, testsSince, viewOf } from './votes.ts'
+import { settleKnown, turn } from './suspicion.ts'
+import { type CastVote, castVote, tallyVotes, testsItself, testsSince, viewOf } from './votes.ts'
 
 /** After the first sign of recovery the others are asked at once, but not more often than this. */
 const recoveryAskMs = 10_000
@@ -15,13 +15,11 @@ export function judgeIncident(
   nowMs: number,
 ): Judgement {
   const planned = evidence.vantages.filter((vantage) => vantage.planned)
-  const votes = planned.map((vantage) => castVote(vantage, incident.opened_ms, null, nowMs))
+  const votes = planned.map((vantage) => castVote(vantage, incident.opened_ms, null, rules, nowMs))
   const views = votes.map(viewOf)
   if (recovered(votes, incident, rules)) {
-    const settled = { ...state.settled }
-    for (const { probe_id, test } of votes) if (test !== null) settled[probe_id] = test.started_ms
     return {
-      state: turn({ ...state, settled, incident: null, suspicion: null, hedge: null }, 'up', 'recovered', nowMs),
+      state: turn({ ...settleKnown(state, evidence), incident: null, suspicion: null, hedge: null }, 'up', 'recovered', nowMs),
       effects: [{ kind: 'resolve_incident', votes: views }],
       wake_ms: nowMs,
       votes: views,
@@ -29,27 +27,33 @@ export function judgeIncident(
   }
   const asking = ask(votes, incident, rules, nowMs)
   return {
-    state: turn({ ...state, incident: asking.incident }, 'down', 'incident_open', nowMs),
+    state: turn(
+      { ...state, incident: asking.incident },
+      'down',
+      state.decision === 'down' ? state.reason : 'incident_open',
+      nowMs,
+    ),
     effects: asking.effects,
     wake_ms: asking.wakeMs,
     votes: views,
   }
 }
 
-/** The latest votes, all sent after it opened, pass in two witnesses (one vantage: twice in a row), and no quorum fails. */
+/** The latest votes, all sent after it opened, pass in two witnesses (where there is one: twice in a row), and no quorum fails. */
 function recovered(votes: CastVote[], incident: OpenIncident, rules: MonitorRules): boolean {
   const { failing, passing } = tallyVotes(votes)
-  const needed = Math.min(2, new Set(witnesses(votes.map((vote) => vote.vantage.domain))).size)
-  if (passing < needed || failing >= rules.quorum) return false
-  if (rules.vantages > 1) return true
+  if (passing === 0 || failing >= rules.quorum) return false
+  if (witnessCount(votes) > 1) return passing >= 2
   return votes.some(({ vantage, vote }) => {
     const previous = testsSince(vantage, incident.opened_ms)[1]
     return vote === 'pass' && (previous?.outcome === 'ok' || previous?.outcome === 'slow')
   })
 }
 
+const witnessCount = (votes: CastVote[]): number => new Set(witnesses(votes.map((vote) => vote.vantage.domain))).size
+
 /**
- * Vantages that fail test by themselves every `open_period_s`; the others are asked in the same rhythm. A pass is a sign of
+ * Vantages whose slot fails test by themselves every `open_period_s`; the others are asked in the same rhythm. A pass is a sign of
  * recovery: everybody who has not passed since is asked at once, so that the all-clear waits for no timetable.
  */
 function ask(votes: CastVote[], incident: OpenIncident, rules: MonitorRules, nowMs: number) {
@@ -60,7 +64,10 @@ function ask(votes: CastVote[], incident: OpenIncident, rules: MonitorRules, now
   const nextMs = Math.min(rhythmMs, recoveryMs)
   if (nowMs < nextMs) return { incident, effects: [], wakeMs: nextMs }
   const signOfRecovery = nowMs >= recoveryMs
-  const asked = votes.filter((vote) => (signOfRecovery ? vote.vote !== 'pass' || rules.vantages === 1 : vote.vote !== 'fail'))
+  const asked = votes.filter((vote) => {
+    if (vote.vantage.lost) return false
+    return signOfRecovery ? vote.vote !== 'pass' || witnessCount(votes) === 1 : !testsItself(vote)
+  })
   const effects = asked.map((vote): Effect => ({ kind: 'ask', probe_id: vote.probe_id, cause: 'open' }))
   return {
     incident: { ...incident, asked_ms: nowMs },

@@ -74,39 +74,46 @@ function judgePending(state: MonitorState, evidence: Evidence, nowMs: number): J
 /** No suspicion: what the standing verdicts say, and whether there are enough of them. */
 function judgeStanding(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Judgement {
   const hedging = hedge(state, rules, evidence, nowMs)
-  const planned = evidence.vantages.filter((vantage) => vantage.planned)
-  const verdicts = planned.map((vantage) => standingVerdict(vantage.tests[0] ?? null, vantage, rules, nowMs).verdict)
-  const witnessesWith = (test: (verdict: Verdict, index: number) => boolean) => {
-    const groups = witnesses(planned.map((vantage) => vantage.domain))
-    return new Set(groups.filter((_, index) => test(verdicts[index] ?? 'no_data', index))).size
-  }
-  const freshUntil = planned.map(
-    (vantage) =>
-      Math.max(vantage.tests[0]?.finished_ms ?? 0, vantage.assigned_ms, evidence.observing_since_ms) + staleAfterMs(rules),
-  )
-  const needed = Math.min(
-    rules.quorum,
-    witnessesWith(() => true),
-  )
-  const fresh = witnessesWith((_, index) => nowMs <= (freshUntil[index] ?? 0))
   const next = { ...state, hedge: hedging.hedge }
-  if (planned.length > 0 && fresh < needed) return judgeSilence(next, rules, nowMs)
-
-  const resolved = state.incident === null ? [] : [{ kind: 'resolve_incident' as const, votes: [] }]
-  const settledState = { ...next, incident: null }
-  const effects = [...hedging.effects, ...resolved]
+  const standing = standingWitnesses(rules, evidence, nowMs)
+  const needed = Math.max(1, Math.min(rules.quorum, standing.length))
   // With every witness gone quiet one after the other, the bar is missed when the last that is needed becomes stale.
-  const staleMs = freshUntil.toSorted((a, b) => b - a)[Math.max(0, needed - 1)] ?? null
-  const wake_ms = staleMs === null ? null : staleMs + 1000
-  const decided = (decision: MonitorState['decision'], reason: MonitorState['reason']) => ({
-    state: turn(settledState, decision, reason, nowMs),
-    effects,
-    wake_ms,
+  const staleMs = standing.map(({ freshUntilMs }) => freshUntilMs).toSorted((a, b) => b - a)[needed - 1]
+  if (staleMs === undefined || nowMs > staleMs) return judgeSilence(next, rules, nowMs)
+
+  const decided = (decision: MonitorState['decision'], reason: MonitorState['reason']): Judgement => ({
+    // The reason tells why the decision was taken: as long as that stands, so does the reason.
+    state: turn({ ...next, incident: null }, decision, decision === state.decision ? state.reason : reason, nowMs),
+    effects: [...hedging.effects, ...(state.incident === null ? [] : [{ kind: 'resolve_incident' as const, votes: [] }])],
+    wake_ms: Math.min(staleMs + 1000, hedging.wake_ms ?? Number.POSITIVE_INFINITY),
     votes: [],
   })
-  if (verdicts.includes('fail')) return decided('partial', 'some_vantages_pass')
-  if (witnessesWith((verdict) => verdict === 'slow') >= needed && needed > 0) return decided('slow', 'mail_is_slow')
+  const count = (...verdicts: Verdict[]) =>
+    standing.filter((witness) => verdicts.some((verdict) => witness.verdicts.has(verdict))).length
+  // After an incident was ended by hand all may still fail: the next failing test says more.
+  if (count('fail') > 0 && count('pass', 'slow') > 0) return decided('partial', 'some_vantages_pass')
+  if (count('slow') >= needed) return decided('slow', 'mail_is_slow')
   return decided('up', 'all_well')
+}
+
+/** The planned vantages by witness: what they last said, and until when that is not old news. */
+function standingWitnesses(
+  rules: MonitorRules,
+  evidence: Evidence,
+  nowMs: number,
+): { verdicts: Set<Verdict>; freshUntilMs: number }[] {
+  const planned = evidence.vantages.filter((vantage) => vantage.planned)
+  const group = witnesses(planned.map((vantage) => vantage.domain))
+  const members = Map.groupBy(planned, (vantage) => group[planned.indexOf(vantage)])
+  return Array.from(members.values(), (vantages) => ({
+    verdicts: new Set(vantages.map((vantage) => standingVerdict(vantage.tests[0] ?? null, vantage, rules, nowMs).verdict)),
+    freshUntilMs: Math.max(
+      ...vantages.map(
+        ({ tests, assigned_ms }) =>
+          Math.max(tests[0]?.finished_ms ?? 0, assigned_ms, evidence.observing_since_ms) + staleAfterMs(rules),
+      ),
+    ),
+  }))
 }
 
 /** Too few vantages have anything to say: silence about the customer's mail is the operator's affair. */

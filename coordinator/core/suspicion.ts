@@ -2,36 +2,58 @@
 import type { Effect, Evidence, Judgement, MonitorRules, MonitorState, Suspicion, VantageEvidence } from './evidence.ts'
 import { shareFate } from './failure-domain.ts'
 import { decide } from './quorum.ts'
-import { proofWaitMs, type TestFact, verdictOf } from './verdict.ts'
-import { type CastVote, effectiveMode, hardFailureLasted, suspicionVotes, tallyVotes, testsSince, viewOf } from './votes.ts'
+import { isHardFailure, proofWaitMs, type TestFact, verdictOf } from './verdict.ts'
+import {
+  type CastVote,
+  effectiveMode,
+  hardFailureLasted,
+  isAbsent,
+  isStale,
+  suspicionVotes,
+  tallyVotes,
+  testsItself,
+  testsSince,
+  viewOf,
+} from './votes.ts'
 
-/** A test is given this long after its timeout to be reported before it is asked for again. */
+/** A test is given this long after its timeout to be reported. */
 const reportGraceMs = 15_000
+/** While a vote is out: how often to look whether its probe has been lost and must be replaced, or is back and can be asked. */
+const lookAgainMs = 30_000
+/** A slot starts with up to 3 s of jitter, and up to 30 s late where the probe was busy (probe/timetable.ts). */
+const slotStartSpreadMs = 33_000
+
+/** The longest that an answer to a question asked now may take. */
+const answerMs = (rules: MonitorRules): number => rules.timeout_s * 1000 + reportGraceMs
 
 /** The suspicion that the evidence opens, or null. */
 export function openSuspicion(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Suspicion | null {
   const openers = evidence.vantages.flatMap((vantage) => {
     const settledMs = Math.max(state.settled_all_ms, state.settled[vantage.probe_id] ?? 0)
-    const test = firstOfFailures(vantage, settledMs, nowMs)
+    const test = firstOfFailures(vantage, settledMs, rules, nowMs)
     return test === null ? [] : [{ vantage, test }]
   })
   const first = openers.sort((a, b) => a.test.finished_ms - b.test.finished_ms)[0]
   if (first === undefined) return null
   const { vantage, test } = first
-  const longestMs = Math.max(2 * rules.timeout_s + rules.retest_wait_s, rules.timeout_s + rules.hard_confirm_s) * 1000
+  const hardS = isHardFailure(test.outcome) ? rules.timeout_s + rules.hard_confirm_s : 0
+  const longestMs = Math.max(2 * rules.timeout_s + rules.retest_wait_s, hardS) * 1000
   const hedged = state.hedge !== null && state.hedge.since_ms >= test.started_ms
   return {
     first_test_id: test.id,
     first_probe_id: vantage.probe_id,
     since_ms: test.started_ms,
-    deadline_ms: test.started_ms + longestMs + reportGraceMs,
+    // Who hears of the failure late, as from a probe that was cut off, still gives the others the time to answer.
+    deadline_ms: Math.max(test.started_ms + longestMs + reportGraceMs, nowMs + answerMs(rules)),
     asked: hedged ? (state.hedge?.asked ?? {}) : {},
     substitutes: {},
   }
 }
 
-/** The earliest of the failures that a vantage's newest tests end with, as far as they are not settled. */
-function firstOfFailures(vantage: VantageEvidence, settledMs: number, nowMs: number): TestFact | null {
+/** The earliest of the failures that a vantage's newest tests end with, as far as they are not settled. Old news opens nothing. */
+function firstOfFailures(vantage: VantageEvidence, settledMs: number, rules: MonitorRules, nowMs: number): TestFact | null {
+  const [newest] = vantage.tests
+  if (newest === undefined || isStale(newest, rules, nowMs)) return null
   let first: TestFact | null = null
   for (const test of vantage.tests) {
     if (test.started_ms <= settledMs) break
@@ -49,33 +71,51 @@ export function judgeSuspicion(
   evidence: Evidence,
   nowMs: number,
 ): Judgement {
-  const { suspicion: staffed, effects: replacements } = replaceLost(suspicion, evidence, nowMs)
-  const votes = suspicionVotes(evidence.vantages, staffed, rules, nowMs)
+  const staffing = replaceLost(suspicion, rules, evidence, nowMs)
+  const votes = suspicionVotes(staffing.vantages, staffing.suspicion, rules, nowMs)
   const result = decide(tallyVotes(votes), rules.quorum)
-  const views = votes.map(viewOf)
-  const held = result === 'down' && !hardFailureLasted(votes, staffed.since_ms, rules)
+  const deadlineMs = deadline(suspicion, rules, evidence)
+  const held = result === 'down' && !hardFailureLasted(votes, suspicion.since_ms, rules)
+  const retestOut = result === 'down' && nowMs < deadlineMs && retestAwaited(votes, suspicion)
 
-  if (result === 'down' && !held) return declareDown(state, staffed, evidence, votes, nowMs)
-  if (result === 'up' || result === 'partial') return settle(state, votes, result, nowMs)
-  if (nowMs >= staffed.deadline_ms && state.incident === null) {
-    const incident = { kind: 'unconfirmed' as const, since_ms: staffed.since_ms, opened_ms: nowMs, asked_ms: nowMs }
-    return {
-      state: turn({ ...state, suspicion: staffed, incident }, 'unconfirmed', 'votes_stayed_out', nowMs),
-      effects: [openEffect('unconfirmed', staffed, evidence, votes)],
-      wake_ms: nowMs + rules.open_period_s * 1000,
-      votes: views,
-    }
-  }
-  const asking = askMissing(staffed, votes, held, rules, state.incident !== null, nowMs)
-  const decision = state.incident === null ? (state.decision === 'partial' ? 'partial' : 'suspected') : state.decision
-  const reason = held ? 'hard_failure_held' : state.suspicion === null ? 'test_failed' : 'votes_missing'
+  if (result === 'down' && !held && !retestOut) return declareDown(state, suspicion, evidence, votes, nowMs)
+  if (result === 'up' || result === 'partial') return settle(state, evidence, votes, result, nowMs)
+  const unconfirmed = nowMs >= deadlineMs && state.incident === null
+  const incident = unconfirmed
+    ? { kind: 'unconfirmed' as const, since_ms: suspicion.since_ms, opened_ms: nowMs, asked_ms: nowMs }
+    : state.incident
+  const asking = askMissing(staffing.suspicion, votes, held, rules, incident !== null, nowMs)
+  const opening = unconfirmed ? [openEffect('unconfirmed', suspicion, evidence, votes)] : []
+  const next = { ...state, suspicion: asking.suspicion, hedge: null, incident }
   return {
-    state: turn({ ...state, suspicion: asking.suspicion, hedge: null }, decision, reason, nowMs),
-    effects: [...replacements, ...asking.effects],
-    wake_ms: nextWake(asking.suspicion, votes, rules, state.incident !== null, nowMs),
-    votes: views,
+    state: turn(next, ...decisionSoFar(next, votes, held), nowMs),
+    effects: [...opening, ...staffing.effects, ...asking.effects],
+    wake_ms: nextWake(asking.suspicion, deadlineMs, votes, rules, incident !== null, nowMs),
+    votes: votes.map(viewOf),
   }
 }
+
+/** As long as the votes do not decide. */
+function decisionSoFar(
+  state: MonitorState,
+  votes: CastVote[],
+  held: boolean,
+): [MonitorState['decision'], MonitorState['reason']] {
+  if (state.incident !== null) return ['unconfirmed', state.decision === 'unconfirmed' ? state.reason : 'votes_stayed_out']
+  const decision = state.decision === 'partial' ? 'partial' : 'suspected'
+  if (held) return [decision, 'hard_failure_held']
+  return [decision, votes.filter(({ test }) => test !== null).length > 1 ? 'votes_missing' : 'test_failed']
+}
+
+/** Results can only be waited for while somebody is there to receive them: after a break the time to answer starts anew. */
+const deadline = (suspicion: Suspicion, rules: MonitorRules, evidence: Evidence): number =>
+  Math.max(suspicion.deadline_ms, evidence.observing_since_ms + answerMs(rules))
+
+/** The others agree already, but nobody is woken before the suspecting vantage has lost its re-test too (DESIGN 1, `down`). */
+const retestAwaited = (votes: CastVote[], suspicion: Suspicion): boolean =>
+  votes.some(
+    ({ probe_id, reason, vantage }) => probe_id === suspicion.first_probe_id && reason === 'retest_awaited' && !vantage.lost,
+  )
 
 function declareDown(state: MonitorState, suspicion: Suspicion, evidence: Evidence, votes: CastVote[], nowMs: number): Judgement {
   const effect: Effect =
@@ -92,17 +132,23 @@ function declareDown(state: MonitorState, suspicion: Suspicion, evidence: Eviden
   }
 }
 
-function settle(state: MonitorState, votes: CastVote[], result: 'up' | 'partial', nowMs: number): Judgement {
-  const settled = { ...state.settled }
-  for (const { probe_id, test } of votes) if (test !== null) settled[probe_id] = test.started_ms
+function settle(state: MonitorState, evidence: Evidence, votes: CastVote[], result: 'up' | 'partial', nowMs: number): Judgement {
   const reason = result === 'up' ? 'nothing_fails' : 'some_vantages_pass'
   const effects: Effect[] = state.incident === null ? [] : [{ kind: 'resolve_incident', votes: votes.map(viewOf) }]
   return {
-    state: turn({ ...state, settled, suspicion: null, hedge: null, incident: null }, result, reason, nowMs),
+    state: turn({ ...settleKnown(state, evidence), suspicion: null, hedge: null, incident: null }, result, reason, nowMs),
     effects,
     wake_ms: nowMs,
     votes: votes.map(viewOf),
   }
+}
+
+/** Everything known so far has been judged: none of it opens another suspicion. */
+export function settleKnown(state: MonitorState, evidence: Evidence): MonitorState {
+  const newest = evidence.vantages.flatMap(({ probe_id, tests: [test] }) =>
+    test === undefined ? [] : [[probe_id, test.started_ms]],
+  )
+  return { ...state, settled: { ...state.settled, ...Object.fromEntries(newest) } }
 }
 
 function openEffect(kind: 'down' | 'unconfirmed', suspicion: Suspicion, evidence: Evidence, votes: CastVote[]): Effect {
@@ -120,8 +166,8 @@ function openEffect(kind: 'down' | 'unconfirmed', suspicion: Suspicion, evidence
 }
 
 /**
- * Asks every vantage whose vote is out, unless a slot of its own that has begun since will answer: once, and in an open
- * (unconfirmed) incident again and again.
+ * Asks every vantage whose vote is out and that is there, unless a slot of its own that has begun since will answer: once, and in an
+ * open (unconfirmed) incident again and again.
  */
 function askMissing(
   suspicion: Suspicion,
@@ -133,82 +179,128 @@ function askMissing(
 ) {
   const asked = { ...suspicion.asked }
   const againMs = incidentOpen ? rules.open_period_s * 1000 : Number.POSITIVE_INFINITY
-  const effects: Effect[] = []
   const holdEndsMs = suspicion.since_ms + rules.hard_confirm_s * 1000
-  for (const { probe_id, vote, test, vantage } of votes) {
-    const confirmsHard = held && vote === 'fail' && nowMs >= holdEndsMs && (asked[probe_id] ?? 0) < holdEndsMs
-    const mayAsk = asked[probe_id] === undefined || nowMs >= asked[probe_id] + againMs
-    const isOut = vote === 'missing' && test === null && mayAsk && probe_id !== suspicion.first_probe_id
-    if (!confirmsHard && !(isOut && slotAnswersMs(vantage, suspicion, rules, nowMs) === null)) continue
-    asked[probe_id] = nowMs
-    effects.push({ kind: 'ask', probe_id, cause: 'confirm' })
+  const wanted = (cast: CastVote): boolean => {
+    const lastMs = asked[cast.probe_id]
+    if (cast.vantage.lost) return false
+    if (cast.test !== null && cast.probe_id === suspicion.first_probe_id && cast.test.id === suspicion.first_test_id) {
+      // The probe itself tests a failing slot again, but not what it was asked for.
+      const retestMs = retestByJobMs(cast, rules)
+      return retestMs !== null && nowMs >= retestMs && (lastMs ?? 0) < cast.test.finished_ms
+    }
+    if (held && cast.vote === 'fail' && nowMs >= holdEndsMs) return (lastMs ?? 0) < holdEndsMs
+    const isOut = cast.vote === 'missing' && (cast.test === null || cast.reason === 'stale')
+    const mayChange = incidentOpen && (cast.vote === 'abstain' || (cast.vote === 'fail' && !testsItself(cast)))
+    if (!(isOut || mayChange) || slotAnswersMs(cast.vantage, suspicion.since_ms, rules, nowMs) !== null) return false
+    return lastMs === undefined || nowMs >= lastMs + againMs
+  }
+  const effects: Effect[] = []
+  for (const cast of votes.filter(wanted)) {
+    asked[cast.probe_id] = nowMs
+    effects.push({ kind: 'ask', probe_id: cast.probe_id, cause: 'confirm' })
   }
   return { suspicion: { ...suspicion, asked }, effects }
 }
 
-/** By when the vantage's own slot, begun since the suspicion, will have answered; null where none is running. */
-function slotAnswersMs(vantage: VantageEvidence, suspicion: Suspicion, rules: MonitorRules, nowMs: number): number | null {
+/** When to ask for the re-test of a failure that came from a job; null for those that the probe tests again by itself. */
+const retestByJobMs = ({ reason, test }: CastVote, rules: MonitorRules): number | null =>
+  reason === 'retest_awaited' && test?.cause === 'job' ? test.finished_ms + rules.retest_wait_s * 1000 : null
+
+/** By when the vantage's own slot, begun since then, will have answered; null where none is running. */
+function slotAnswersMs(vantage: VantageEvidence, sinceMs: number, rules: MonitorRules, nowMs: number): number | null {
   const startedMs = vantage.slot_started_ms
-  if (startedMs === null || startedMs < suspicion.since_ms || vantage.lost) return null
-  const answersMs = startedMs + rules.timeout_s * 1000 + reportGraceMs
+  if (startedMs === null || startedMs < sinceMs || vantage.lost) return null
+  if (vantage.tests.some((test) => test.cause === 'slot' && test.started_ms >= startedMs)) return null
+  const answersMs = startedMs + answerMs(rules)
   return nowMs < answersMs ? answersMs : null
 }
 
-/** Puts a probe of the pool in the place of each lost vantage that has not voted. */
-function replaceLost(suspicion: Suspicion, evidence: Evidence, nowMs: number): { suspicion: Suspicion; effects: Effect[] } {
+/** Puts a probe of the pool in the place of each lost vantage whose vote is out. Its vote counts as missing from then on. */
+function replaceLost(suspicion: Suspicion, rules: MonitorRules, evidence: Evidence, nowMs: number) {
+  const votes = suspicionVotes(evidence.vantages, suspicion, rules, nowMs)
   const substitutes = { ...suspicion.substitutes }
   const asked = { ...suspicion.asked }
   const effects: Effect[] = []
-  for (const vantage of evidence.vantages) {
-    const open = vantage.planned && vantage.lost && substitutes[vantage.probe_id] === undefined
-    if (!open || testsSince(vantage, suspicion.since_ms).length > 0) continue
-    const taken = new Set(Object.values(substitutes))
-    const others = evidence.vantages.filter((other) => other !== vantage && other.planned)
-    const substitute = evidence.pool.find(
-      ({ probe_id, domain }) => !taken.has(probe_id) && !others.some((other) => shareFate(other.domain, domain)),
-    )
+  const newcomers: VantageEvidence[] = []
+  for (const absent of votes.filter(isAbsent)) {
+    const present = [...votes.filter((vote) => !isAbsent(vote)).map((vote) => vote.vantage), ...newcomers]
+    const substitute = evidence.pool.find(({ domain }) => !present.some((other) => shareFate(other.domain, domain)))
     if (substitute === undefined) continue
-    substitutes[vantage.probe_id] = substitute.probe_id
+    substitutes[absent.probe_id] = substitute.probe_id
     asked[substitute.probe_id] = nowMs
     effects.push({ kind: 'ask', probe_id: substitute.probe_id, cause: 'confirm' })
+    newcomers.push(newcomer(substitute, nowMs))
   }
-  return { suspicion: { ...suspicion, substitutes, asked }, effects }
+  return { suspicion: { ...suspicion, substitutes, asked }, effects, vantages: [...evidence.vantages, ...newcomers] }
 }
 
-function nextWake(suspicion: Suspicion, votes: CastVote[], rules: MonitorRules, incidentOpen: boolean, nowMs: number): number {
-  const times = [incidentOpen ? nowMs + rules.open_period_s * 1000 : suspicion.deadline_ms]
+const newcomer = ({ probe_id, domain }: Evidence['pool'][number], nowMs: number): VantageEvidence => ({
+  probe_id,
+  region: domain.region,
+  domain,
+  planned: false,
+  lost: false,
+  assigned_ms: nowMs,
+  tests: [],
+  overdue: [],
+  slot_started_ms: null,
+  proof_started_ms: null,
+  passed_before: false,
+})
+
+function nextWake(
+  suspicion: Suspicion,
+  deadlineMs: number,
+  votes: CastVote[],
+  rules: MonitorRules,
+  incidentOpen: boolean,
+  nowMs: number,
+): number {
+  const times = [incidentOpen ? nowMs + rules.open_period_s * 1000 : deadlineMs]
   times.push(suspicion.since_ms + rules.hard_confirm_s * 1000)
-  for (const { reason, test, vantage } of votes) {
+  for (const cast of votes) {
+    const { reason, test, vantage, vote } = cast
     if (reason === 'awaiting_proof' && test !== null) times.push(test.finished_ms + proofWaitMs)
-    const slotMs = slotAnswersMs(vantage, suspicion, rules, nowMs)
-    if (slotMs !== null) times.push(slotMs)
+    times.push(retestByJobMs(cast, rules) ?? 0, slotAnswersMs(vantage, suspicion.since_ms, rules, nowMs) ?? 0)
+    if (vote === 'missing' && !incidentOpen) times.push(nowMs + lookAgainMs)
   }
   return Math.min(...times.filter((time) => time > nowMs))
 }
 
+type Hedging = { hedge: MonitorState['hedge']; effects: Effect[]; wake_ms: number | null }
+const noHedge: Hedging = { hedge: null, effects: [], wake_ms: null }
+
 /** In mode `hedged` the peers start as soon as a mail is merely slow. */
-export function hedge(
-  state: MonitorState,
-  rules: MonitorRules,
-  evidence: Evidence,
-  nowMs: number,
-): { hedge: MonitorState['hedge']; effects: Effect[] } {
-  if (effectiveMode(rules) !== 'hedged') return { hedge: null, effects: [] }
+export function hedge(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Hedging {
+  if (effectiveMode(rules) !== 'hedged') return noHedge
   const late = evidence.vantages
     .flatMap((vantage) => vantage.overdue.map((overdue) => ({ ...overdue, vantage })))
+    // Only a slot's mail starts others: what was started because of one would start them again, for as long as mail is slow.
+    .filter(({ started_ms, vantage }) => isSlotStart(started_ms, vantage, rules))
     .filter(({ test_id, vantage }) => !vantage.tests.some((test) => test.id === test_id))
-    .filter(({ started_ms }) => nowMs < started_ms + rules.timeout_s * 1000 + reportGraceMs)
-    .sort((a, b) => a.started_ms - b.started_ms)[0]
-  if (late === undefined) return { hedge: null, effects: [] }
-  if (state.hedge !== null && state.hedge.since_ms >= late.started_ms) return { hedge: state.hedge, effects: [] }
+    .filter(({ started_ms }) => nowMs < started_ms + answerMs(rules))
+    .sort((a, b) => a.started_ms - b.started_ms)
+  const [first] = late
+  if (first === undefined) return noHedge
+  const wake_ms = first.started_ms + answerMs(rules)
+  const fresh = late.find(({ started_ms }) => state.hedge === null || started_ms > state.hedge.since_ms)
+  if (fresh === undefined) return { hedge: state.hedge, effects: [], wake_ms }
   const asked: Record<string, number> = {}
   const effects: Effect[] = []
   for (const vantage of evidence.vantages) {
-    if (!vantage.planned || vantage.lost || vantage === late.vantage || testsSince(vantage, late.started_ms).length > 0) continue
+    if (!vantage.planned || vantage.lost || vantage === fresh.vantage) continue
+    if (testsSince(vantage, fresh.started_ms).length > 0) continue
+    if (slotAnswersMs(vantage, fresh.started_ms, rules, nowMs) !== null) continue
     asked[vantage.probe_id] = nowMs
     effects.push({ kind: 'ask', probe_id: vantage.probe_id, cause: 'confirm' })
   }
-  return { hedge: { test_id: late.test_id, since_ms: nowMs, asked }, effects }
+  return { hedge: { test_id: fresh.test_id, since_ms: nowMs, asked }, effects, wake_ms }
+}
+
+function isSlotStart(startedMs: number, { slot_started_ms }: VantageEvidence, { period_s }: MonitorRules): boolean {
+  if (slot_started_ms === null) return false
+  const periodMs = period_s * 1000
+  return (((startedMs - slot_started_ms) % periodMs) + periodMs) % periodMs <= Math.min(slotStartSpreadMs, periodMs / 4)
 }
 
 /** The state with its decision; the decision's age counts from when it last changed. */

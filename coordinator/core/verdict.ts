@@ -47,12 +47,12 @@ const failures: ReadonlySet<Outcome> = new Set([
   'dns',
   'auth',
 ])
-const hardFailures: ReadonlySet<Outcome> = new Set(['bounced', 'refused', 'dns'])
+const hardFailures: ReadonlySet<Outcome> = new Set(['bounced', 'refused', 'dns', 'tls', 'auth'])
 
 /** The outcome speaks against the customer's mail, if the probe proves to be healthy. */
 export const isFailure = (outcome: Outcome): boolean => failures.has(outcome)
 
-/** The answer is final at once (5xx, bounce, no such domain): nothing was waited for. */
+/** The answer may be final at once (5xx, bounce, no such domain, no TLS, no login): nothing need have been waited for. */
 export const isHardFailure = (outcome: Outcome): boolean => hardFailures.has(outcome)
 
 export function verdictOf(

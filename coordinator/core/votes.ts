@@ -1,50 +1,79 @@
 /** Who votes, and how: one vote a vantage, by its latest test of those that were sent late enough (DESIGN 3.3). */
 import type { MonitorRules, Suspicion, VantageEvidence, VoteView } from './evidence.ts'
 import { type Ballot, type Tally, tally } from './quorum.ts'
-import { isHardFailure, type TestFact, verdictOf } from './verdict.ts'
+import { isHardFailure, staleAfterMs, type TestFact, verdictOf } from './verdict.ts'
 
 export type CastVote = VoteView & { vantage: VantageEvidence; test: TestFact | null }
 
 /** One vantage is always judged by its double test. */
 export const effectiveMode = (rules: MonitorRules): MonitorRules['mode'] => (rules.vantages === 1 ? 'seed' : rules.mode)
 
-/** The vantages that vote on a suspicion: those planned, with a substitute in place of a lost one that has not voted. */
-export function voters(vantages: readonly VantageEvidence[], suspicion: Suspicion): VantageEvidence[] {
-  const substitutes = new Set(Object.values(suspicion.substitutes))
-  return vantages.filter((vantage) => {
-    if (!vantage.planned) return substitutes.has(vantage.probe_id)
-    const replaced = suspicion.substitutes[vantage.probe_id] !== undefined
-    return !replaced || testsSince(vantage, suspicion.since_ms).length > 0
-  })
-}
-
 export const testsSince = (vantage: VantageEvidence, sinceMs: number): TestFact[] =>
   vantage.tests.filter((test) => test.started_ms >= sinceMs)
 
-/** The vote of one vantage by its latest test sent since `sinceMs`; `firstTestId` is a failure that needs its re-test first. */
-export function castVote(vantage: VantageEvidence, sinceMs: number, firstTestId: string | null, nowMs: number): CastVote {
+/** A vote speaks for the present no longer than a standing verdict does, and through the wait that a hard failure needs. */
+const voteLastsMs = (rules: MonitorRules): number => staleAfterMs(rules) + rules.hard_confirm_s * 1000
+
+export const isStale = (test: TestFact, rules: MonitorRules, nowMs: number): boolean =>
+  nowMs > test.finished_ms + voteLastsMs(rules)
+
+/** The vote of one vantage by its latest test sent since `sinceMs`; `suspected` is a failure that needs its re-test first. */
+export function castVote(
+  vantage: VantageEvidence,
+  sinceMs: number,
+  suspected: TestFact | null,
+  rules: MonitorRules,
+  nowMs: number,
+): CastVote {
   const [latest] = testsSince(vantage, sinceMs)
   const base = { probe_id: vantage.probe_id, region: vantage.region, vantage }
   if (latest === undefined) return { ...base, vote: 'missing', reason: 'no_test_yet', outcome: null, test_id: null, test: null }
   const seen = { ...base, outcome: latest.outcome, test_id: latest.id, test: latest }
+  if (isStale(latest, rules, nowMs)) return { ...seen, vote: 'missing', reason: 'stale' }
   const { verdict, reason } = verdictOf(latest, vantage, nowMs)
   if (verdict === 'pass' || verdict === 'slow') return { ...seen, vote: 'pass', reason }
   if (verdict === 'fail') {
-    return latest.id === firstTestId ? { ...seen, vote: 'missing', reason: 'retest_awaited' } : { ...seen, vote: 'fail', reason }
+    const confirmed = suspected === null || isSecondWord(latest, suspected)
+    return confirmed ? { ...seen, vote: 'fail', reason } : { ...seen, vote: 'missing', reason: 'retest_awaited' }
   }
   return { ...seen, vote: verdict === 'waiting' ? 'missing' : 'abstain', reason }
 }
 
+/**
+ * Whether the test confirms the first failure: it was sent after that had ended, or it is itself the re-test or one of the faster
+ * rhythm that only a lost re-test brings about. A slot that was under way beside the first test says nothing more than that did.
+ */
+const isSecondWord = (test: TestFact, first: TestFact): boolean =>
+  test.cause === 'retest' || test.cause === 'open' || (test.id !== first.id && test.started_ms >= first.finished_ms)
+
+/**
+ * The votes on a suspicion: of the planned vantages and of substitutes. A lost vantage whose vote is out leaves its seat to its
+ * substitute, and has it back when it is heard of again.
+ */
 export function suspicionVotes(
   vantages: readonly VantageEvidence[],
   suspicion: Suspicion,
   rules: MonitorRules,
   nowMs: number,
 ): CastVote[] {
-  // In mode `seed` the suspecting vantage speaks only after its own re-test; in the others one failure each will do.
-  const needsRetest = effectiveMode(rules) === 'seed' ? suspicion.first_test_id : null
-  return voters(vantages, suspicion).map((vantage) => castVote(vantage, suspicion.since_ms, needsRetest, nowMs))
+  const substitutes = new Set(Object.values(suspicion.substitutes))
+  return vantages
+    .filter((vantage) => vantage.planned || substitutes.has(vantage.probe_id))
+    .map((vantage) => castVote(vantage, suspicion.since_ms, suspectedTest(vantage, suspicion, rules), rules, nowMs))
+    .filter((vote) => !isAbsent(vote) || suspicion.substitutes[vote.probe_id] === undefined)
 }
+
+/** In mode `seed` the suspecting vantage speaks only after its own re-test; in the others one failure each will do. */
+function suspectedTest(vantage: VantageEvidence, suspicion: Suspicion, rules: MonitorRules): TestFact | null {
+  if (effectiveMode(rules) !== 'seed' || vantage.probe_id !== suspicion.first_probe_id) return null
+  return vantage.tests.find((test) => test.id === suspicion.first_test_id) ?? null
+}
+
+/** The vote is out and nobody is there to give it. */
+export const isAbsent = ({ vote, vantage }: CastVote): boolean => vote === 'missing' && vantage.lost
+
+/** A slot's failing test is followed by the probe's own re-test and faster rhythm; one that was asked for is followed by nothing. */
+export const testsItself = ({ vote, test }: CastVote): boolean => vote === 'fail' && test !== null && test.cause !== 'job'
 
 export const tallyVotes = (votes: readonly CastVote[]): Tally =>
   tally(votes.map((vote): Ballot => ({ domain: vote.vantage.domain, vote: vote.vote })))
