@@ -27,7 +27,7 @@ const answerMs = 3000
 /** A pool name stands for many servers: this many of its addresses are asked. */
 const addressesPerServerMax = 3
 const retryMs = 5 * 60_000
-/** The drift of an ordinary quartz, as FIELD-NOTES 2.1 assumes it: the reading ages by so much. */
+/** The drift of an ordinary quartz, 50 ppm: the reading ages by so much. */
 const driftPpm = 50
 const readingAgeMsMax = 4 * hourMs
 

@@ -66,7 +66,7 @@ async function deliver(
     resolver,
     admit: (candidate: string, candidatePort: number) => checkTarget(candidate, candidatePort, policy),
     heloName: domainOf(identity.returnAddress),
-    // One real and stable envelope sender: greylisting keys on it (FIELD-NOTES 1.1).
+    // One real and stable envelope sender: greylisting keys on it.
     envelope: { from: identity.returnAddress, to: address },
     dsn: { envid: envelopeId(order.id), notify: ['FAILURE', 'DELAY'] },
     message: Buffer.from(testMail(identity, order, startedAt)),

@@ -1,4 +1,4 @@
-/** The brakes before any signature is looked at: each ends a loop at its first turn (RFC 3834, FIELD-NOTES 1.1). */
+/** The brakes before any signature is looked at: each ends a loop at its first turn (RFC 3834). */
 import { contentType, headerValue, headerValues, type Message } from './message.ts'
 
 export const hopHeaderName = 'X-Mailscout-Hop'

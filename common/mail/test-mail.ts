@@ -1,4 +1,4 @@
-/** The mail that a probe sends: 7-bit, below 8 KiB, without a URL, and plain about what it is (FIELD-NOTES 1.1, 1.2). */
+/** The mail that a probe sends: 7-bit, below 8 KiB, without a URL, and plain about what it is. */
 import { MailscoutError } from '../errors.ts'
 import { header, isMailAddress, mailDate, plainText, tokenHeader } from './headers.ts'
 import { tokenBlock, tokenHeaderName } from './message.ts'

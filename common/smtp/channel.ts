@@ -49,7 +49,7 @@ const queuedRepliesMax = 16
 const goodbyeMs = 1000
 const certificateNameMax = 200
 
-/** Trusts the authorities that come with the runtime. Made once: it costs about a millisecond a connection (FIELD-NOTES 10.1). */
+/** Trusts the authorities that come with the runtime. Made once: it costs about a millisecond a connection. */
 let publicContext: SecureContext | undefined
 const defaultContext = (): SecureContext => {
   publicContext ??= createSecureContext()
@@ -195,7 +195,7 @@ export class Channel {
   /**
    * Waits for the TLS 1.3 session ticket before anything is written. A server with Nagle's algorithm on holds its next reply back
    * until the ticket is acknowledged, which our kernel delays by 40 ms; reading the ticket first, and writing in a later turn of
-   * the loop, avoids that (42 ms → 0.8 ms, FIELD-NOTES 10.1). Servers without tickets cost `ticketMs`.
+   * the loop, avoids that (42 ms → 0.8 ms). Servers without tickets cost `ticketMs`.
    */
   async #ticketOr(ticket: Promise<void>, ticketMs: number): Promise<void> {
     await this.#until<void>((resolve) => {

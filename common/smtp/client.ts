@@ -269,7 +269,7 @@ class Dialogue {
     await this.#during('data', () => this.#answer(3, 'DATA'))
   }
 
-  /** The body and the final dot in one write: apart, Nagle's algorithm and a delayed acknowledgement cost 40 ms (FIELD-NOTES 9.9). */
+  /** The body and the final dot in one write: apart, Nagle's algorithm and a delayed acknowledgement cost 40 ms. */
   async #transmit(): Promise<Pick<SendResult, 'sentAtWallMs' | 'endOfDataMonotonicMs' | 'reply'>> {
     const { runtime } = this.#options
     const now = () => ({ sentAtWallMs: runtime.wallMs(), endOfDataMonotonicMs: runtime.monotonicMs() })

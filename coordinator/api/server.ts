@@ -56,7 +56,7 @@ const socketIdleMsMax = 120_000
 /** A little more than the 60 s of common proxies, which else reuse a connection as it closes. */
 const keepAliveMs = 72_000
 const requestRateDefault = { burst: 300, perSecond: 50 }
-/** FIELD-NOTES 4: tests of one address are capped, or this is a tool to bomb mailboxes. */
+/** Tests of one address are capped, or this is a tool to bomb mailboxes. */
 const testNowRate = { burst: 5, perSecond: 1 / 60 }
 
 /** Listening is the caller's: `await server.listen({ host, port })`. */
