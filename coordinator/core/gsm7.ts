@@ -30,6 +30,7 @@ export function toGsm7(text: string): string {
 /** Cuts the text to at most `limit` septets, showing with `..` that it was cut. */
 export function cutToSeptets(text: string, limit: number): string {
   if ((septets(text) ?? 0) <= limit) return text
+  if (limit < 2) return ''
   let cut = ''
   for (const character of text) {
     if ((septets(cut + character) ?? 0) > limit - 2) break

@@ -23,61 +23,91 @@ export function shortTime(wallMs: number): string {
 }
 
 export function downText(facts: PageFacts): string {
-  const passing = facts.passing_regions.length === 0 ? '' : `, ${regions(facts.passing_regions)} ok`
-  return compose(
-    'DOWN ',
-    facts.monitor_name,
-    ` since ${shortTime(facts.since_ms)}: `,
-    facts.cause,
-    `. Agreed: ${regions(facts.failing_regions)}${passing}. Code ${facts.code}`,
-  )
+  const passing = facts.passing_regions.length === 0 ? '' : `; ${regions(facts.passing_regions)} ok`
+  return compose([
+    fixed('DOWN '),
+    name(facts),
+    fixed(` since ${shortTime(facts.since_ms)}: `),
+    flexible(facts.cause, 40),
+    fixed('. Agreed: '),
+    flexible(regions(facts.failing_regions) + passing, 30),
+    code(facts),
+  ])
 }
 
 export function resolvedText(facts: PageFacts & { resolved_ms: number }): string {
-  const lasted = formatDuration(facts.resolved_ms - facts.since_ms)
-  return compose(
-    'UP ',
-    facts.monitor_name,
-    ` since ${shortTime(facts.resolved_ms)}, after ${lasted}. Mail returns to: `,
-    regions(facts.passing_regions),
-    `. Code ${facts.code}`,
-  )
+  return compose([
+    fixed('UP '),
+    name(facts),
+    fixed(` since ${shortTime(facts.resolved_ms)}, after ${lasted(facts)}. Mail returns to: `),
+    flexible(regions(facts.passing_regions), 30),
+    code(facts),
+  ])
+}
+
+/** A person has ended it, or its monitor is gone: nobody says that mail returns. */
+export function closedText(facts: PageFacts & { resolved_ms: number }, by: 'resolved_by_hand' | 'monitor_deleted'): string {
+  const why = by === 'resolved_by_hand' ? 'closed by hand' : 'no longer monitored'
+  return compose([
+    fixed('CLOSED '),
+    name(facts),
+    fixed(` at ${shortTime(facts.resolved_ms)}, after ${lasted(facts)}: ${why}`),
+    code(facts),
+  ])
 }
 
 /** To the operator: nobody can say whether the customer's mail works. */
 export function unconfirmedText(facts: PageFacts): string {
-  return compose(
-    'UNCONFIRMED ',
-    facts.monitor_name,
-    ` since ${shortTime(facts.since_ms)}: too few healthy probes to decide. `,
-    facts.cause,
-    `. Check probes. Code ${facts.code}`,
-  )
+  return compose([
+    fixed('UNCONFIRMED '),
+    name(facts),
+    fixed(` since ${shortTime(facts.since_ms)}: too few healthy probes to decide. `),
+    flexible(facts.cause, 30),
+    fixed('. Check probes'),
+    code(facts),
+  ])
 }
 
 export function unconfirmedResolvedText(facts: PageFacts & { resolved_ms: number }): string {
-  return compose(
-    'CONFIRMED OK ',
-    facts.monitor_name,
-    ` at ${shortTime(facts.resolved_ms)}: `,
-    'enough probes report, mail returns',
-    `. Code ${facts.code}`,
-  )
+  return compose([
+    fixed('CONFIRMED OK '),
+    name(facts),
+    fixed(` at ${shortTime(facts.resolved_ms)}: enough probes report, mail returns`),
+    code(facts),
+  ])
 }
+
+const lasted = (facts: PageFacts & { resolved_ms: number }): string => formatDuration(facts.resolved_ms - facts.since_ms)
+
+const repeatMark = '(repeat) '
 
 /** The mark of a page that may have been delivered before: a doubled page beats silence. */
 export const markRepeat = (text: string): string =>
   text.startsWith(repeatMark) ? text : cutToSeptets(`${repeatMark}${text}`, septetsMax)
-const repeatMark = '(repeat) '
 
-const regions = (names: string[]): string => (names.length === 0 ? 'none' : names.map(toGsm7).join(', '))
+const regions = (names: string[]): string => (names.length === 0 ? 'none' : names.join(', '))
 
-/** Joins the parts; the name is cut to what is left after 60 septets for the cause, then the cause to what is left. */
-function compose(head: string, name: string, middle: string, cause: string, tail: string): string {
-  const cutTail = cutToSeptets(tail, 75)
-  const fixed = (septets(head) ?? 0) + (septets(middle) ?? 0) + (septets(cutTail) ?? 0)
-  const causeText = toGsm7(cause)
-  const nameText = cutToSeptets(toGsm7(name), Math.max(12, septetsMax - fixed - Math.min(40, septets(causeText) ?? 0)))
-  const causeCut = cutToSeptets(causeText, Math.max(0, septetsMax - fixed - (septets(nameText) ?? 0)))
-  return cutToSeptets(head + nameText + middle + causeCut + cutTail, septetsMax)
+/** A piece of the text: `keep` is how much of it must stay where room is short. */
+type Piece = { text: string; keep: number }
+
+const fixed = (text: string): Piece => ({ text, keep: Number.POSITIVE_INFINITY })
+const flexible = (text: string, keep: number): Piece => ({ text: toGsm7(text), keep })
+const name = (facts: PageFacts): Piece => flexible(facts.monitor_name, 16)
+const code = (facts: PageFacts): Piece => fixed(`. Code ${facts.code}`)
+
+/** Room is left for the mark of a repeat, which must not push the code out. */
+const textMax = septetsMax - repeatMark.length
+
+/** Joins the pieces. Whatever is flexible is cut to the room that is left once all others have what they keep, first come first. */
+function compose(pieces: readonly Piece[]): string {
+  const kept = pieces.map(({ text, keep }) => Math.min(septets(text) ?? 0, keep))
+  let room = textMax - kept.reduce((sum, length) => sum + length, 0)
+  return pieces
+    .map(({ text }, index) => {
+      const least = kept[index] ?? 0
+      const piece = cutToSeptets(text, least + Math.max(0, room))
+      room -= (septets(piece) ?? 0) - least
+      return piece
+    })
+    .join('')
 }

@@ -2,7 +2,7 @@
 import { uuidv7 } from '../../common/runtime.ts'
 import { firstStep, type StepCursor, stepAfter } from '../core/escalation.ts'
 import type { VoteView } from '../core/evidence.ts'
-import { downText, type PageFacts, resolvedText, unconfirmedResolvedText, unconfirmedText } from '../core/sms-text.ts'
+import { closedText, downText, type PageFacts, resolvedText, unconfirmedResolvedText, unconfirmedText } from '../core/sms-text.ts'
 import { announce } from '../store/announce.ts'
 import { databaseNowMs } from '../store/clock.ts'
 import type { Sql } from '../store/connection.ts'
@@ -97,6 +97,9 @@ export async function pageOperator(context: FlowContext, sql: Sql, incident: Inc
   await announce(sql, 'pages')
 }
 
+/** The votes show that mail returns, or somebody says so, or nobody wants to know any more. */
+export type Ending = 'resolved' | 'resolved_by_hand' | 'monitor_deleted'
+
 /** The all-clear, to those and only those who were told of the trouble. */
 export async function pageRecovery(
   context: FlowContext,
@@ -104,11 +107,12 @@ export async function pageRecovery(
   incident: IncidentRow,
   votes: VoteView[],
   nowMs: number,
+  by: Ending,
 ): Promise<void> {
   const facts = { ...factsOf(incident, votes), resolved_ms: nowMs }
   const allClears: [PageKind, PageKind, string][] = [
-    ['down', 'resolved', resolvedText(facts)],
-    ['unconfirmed', 'unconfirmed_resolved', unconfirmedResolvedText(facts)],
+    ['down', 'resolved', by === 'resolved' ? resolvedText(facts) : closedText(facts, by)],
+    ['unconfirmed', 'unconfirmed_resolved', by === 'resolved' ? unconfirmedResolvedText(facts) : closedText(facts, by)],
   ]
   for (const [told, kind, text] of allClears) {
     for (const informed of await readInformed(sql, incident.customer_id, incident.id, told)) {

@@ -9,7 +9,7 @@ import { closeIncident, codeIsFree, confirmIncident, insertIncident, readInciden
 import { type ClaimedMonitor, lockMonitor, readFailureFacts, saveJudgement } from '../store/judging.ts'
 import { cancelPendingPages } from '../store/outbox.ts'
 import type { FlowContext } from './context.ts'
-import { logIncidentEvent, pageOperator, pageRecovery, startEscalation } from './escalate.ts'
+import { type Ending, logIncidentEvent, pageOperator, pageRecovery, startEscalation } from './escalate.ts'
 
 type Opening = Extract<Effect, { kind: 'open_incident' }>
 type Confirmation = Extract<Effect, { kind: 'confirm_incident' }>
@@ -64,14 +64,14 @@ export async function resolveOpenIncident(
   monitor: Pick<ClaimedMonitor, 'customer_id' | 'now_ms'>,
   incidentId: string,
   votes: VoteView[],
-  by: 'resolved' | 'resolved_by_hand' | 'monitor_deleted' = 'resolved',
+  by: Ending = 'resolved',
 ): Promise<void> {
   const { customer_id, now_ms } = monitor
   if (!(await closeIncident(sql, customer_id, incidentId, now_ms))) return
   const cancelled = await cancelPendingPages(sql, customer_id, incidentId)
   await logIncidentEvent(context, sql, { customer_id, id: incidentId }, now_ms, by, { votes, pages_cancelled: cancelled })
   const incident = await readIncident(sql, customer_id, incidentId)
-  if (incident !== null) await pageRecovery(context, sql, incident, votes, now_ms)
+  if (incident !== null) await pageRecovery(context, sql, incident, votes, now_ms, by)
   await announce(sql, 'live', { kind: 'incident', customer_id, id: incidentId })
 }
 
@@ -112,7 +112,7 @@ export async function endIncidentByHand(
   context: FlowContext,
   sql: Sql,
   incident: { customer_id: string; id: string; monitor_id: string },
-  by: 'resolved_by_hand' | 'monitor_deleted',
+  by: Exclude<Ending, 'resolved'>,
 ): Promise<boolean> {
   const monitor = await lockMonitor(sql, incident.customer_id, incident.monitor_id)
   if (monitor === null || monitor.incident_id !== incident.id) return false
