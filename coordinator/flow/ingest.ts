@@ -21,7 +21,6 @@ import {
   insertLateReturns,
   insertOverdues,
   insertResults,
-  markAwaitingProof,
   markForJudging,
   type Proof,
   recordProofs,
@@ -38,17 +37,13 @@ export async function ingestBatch(
   batch: ResultBatch,
 ): Promise<Refusal[]> {
   const refused: Refusal[] = []
-  let marked = 0
-  const fresh: string[] = []
   await context.database.system.begin(async (sql) => {
     const admitted = await admitResults(sql, probe, batch.results, refused)
-    fresh.push(...(await insertResults(sql, probe, admitted)))
-    await writeNotes(sql, probe, batch, refused)
+    const told = await insertResults(sql, probe, admitted)
+    const overdue = await writeNotes(sql, probe, batch, refused)
     const proved = await prove(sql, probe, admitted, batch)
-    const troubledIds = admitted.filter((result) => result.outcome !== 'ok').map((result) => result.monitor_id)
-    const overdueIds = batch.overdues.map((overdue) => overdue.monitor_id)
-    marked = await markForJudging(sql, { monitorIds: [...fresh, ...overdueIds], troubledIds: [...troubledIds, ...overdueIds] })
-    if (proved) marked += await markAwaitingProof(sql, probe.id)
+    const troubled = [...admitted.filter((result) => result.outcome !== 'ok'), ...overdue]
+    const marked = await markForJudging(sql, { probeId: probe.id, told, troubled, proved })
     if (marked > 0) await announce(sql, 'judge')
     await announceAll(
       sql,
@@ -79,7 +74,8 @@ async function admitResults(
   return admitted
 }
 
-async function writeNotes(sql: Sql, probe: ReportingProbe, batch: ResultBatch, refused: Refusal[]): Promise<void> {
+/** Writes what is told beside results; returns the mails that are overdue. */
+async function writeNotes(sql: Sql, probe: ReportingProbe, batch: ResultBatch, refused: Refusal[]) {
   const monitorIds = unique([...batch.lates, ...batch.overdues].map((note) => note.monitor_id))
   const owners = await findMonitorOwners(sql, probe.id, monitorIds)
   const owned = <T extends { monitor_id: string; test_id: string }>(notes: T[]) =>
@@ -90,8 +86,10 @@ async function writeNotes(sql: Sql, probe: ReportingProbe, batch: ResultBatch, r
       return []
     })
   await insertLateReturns(sql, probe.id, owned(batch.lates))
-  await insertOverdues(sql, probe.id, owned(batch.overdues))
+  const overdues = owned(batch.overdues)
+  await insertOverdues(sql, probe.id, overdues)
   await insertControlTrips(sql, probe.id, batch.controls)
+  return overdues
 }
 
 /** Verified returns prove the probe's health against failures elsewhere: the newest of the two newest domains is enough. */

@@ -9,18 +9,35 @@ import type { Judgement } from '../core/evidence.ts'
 import { isQuiet, judge } from '../core/judgement.ts'
 import { announce } from '../store/announce.ts'
 import type { Sql } from '../store/connection.ts'
-import { type ClaimedMonitor, claimDueMonitor, insertJob, loadEvidence, saveJudgement } from '../store/judging.ts'
+import {
+  type ClaimedMonitor,
+  claimDueMonitor,
+  insertJob,
+  loadEvidence,
+  postponeJudgement,
+  saveJudgement,
+} from '../store/judging.ts'
 import type { FlowContext } from './context.ts'
 import { confirmOpenIncident, openIncident, resolveOpenIncident } from './incident.ts'
 
+/** A monitor whose judgement failed is left alone for so long, so that the others are not kept waiting. */
+const pauseAfterFaultMs = 60_000
+
 /** Judges the monitor that has been due the longest; false where none is due. */
 export async function judgeNext(context: FlowContext): Promise<boolean> {
-  return await context.database.system.begin(async (sql) => {
-    const monitor = await claimDueMonitor(sql)
-    if (monitor === null) return false
-    await judgeMonitor(context, sql, monitor)
-    return true
-  })
+  const { system } = context.database
+  let claimed: ClaimedMonitor | null = null
+  try {
+    return await system.begin(async (sql) => {
+      claimed = await claimDueMonitor(sql)
+      if (claimed === null) return false
+      await judgeMonitor(context, sql, claimed)
+      return true
+    })
+  } catch (error) {
+    if (claimed !== null) await postponeJudgement(system, claimed, pauseAfterFaultMs)
+    throw error
+  }
 }
 
 export async function judgeMonitor(context: FlowContext, sql: Sql, monitor: ClaimedMonitor): Promise<Judgement> {

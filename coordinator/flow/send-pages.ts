@@ -7,7 +7,7 @@ import { markRepeat } from '../core/sms-text.ts'
 import { sendThrough, unknownLast } from '../gateways/failover.ts'
 import type { Gateway } from '../gateways/gateway.ts'
 import { announce } from '../store/announce.ts'
-import { acceptPage, type ClaimedPage, claimDuePages, failPage, postponePage } from '../store/outbox.ts'
+import { acceptPage, type ClaimedPage, cancelPage, claimDuePages, failPage, postponePage } from '../store/outbox.ts'
 import type { FlowContext } from './context.ts'
 import { logIncidentEvent } from './escalate.ts'
 
@@ -19,6 +19,10 @@ const firstRetryMs = 2_000
 const retryMsMax = 60_000
 /** After so many attempts (about two hours) a page says nothing new any more. */
 const attemptsMax = 130
+/** Where each repeat may reach the phone too, there are fewer, further apart: eight in about half an hour. */
+const firstDoubtMs = 15_000
+const doubtMsMax = 480_000
+const doubtfulMax = 8
 
 /** Sends one due page; false where none is due. */
 export async function sendNextPage(context: SendContext): Promise<boolean> {
@@ -30,9 +34,13 @@ export async function sendNextPage(context: SendContext): Promise<boolean> {
 
 async function deliver(context: SendContext, page: ClaimedPage): Promise<void> {
   const { runtime, gateways } = context
+  if (page.outdated) {
+    return await record(context, page, 'page_cancelled', {}, (sql) => cancelPage(sql, page, context.coordinatorId))
+  }
   const first = await attempt(runtime, gateways, page, page.outcome_unknown)
   // A gateway that fell silent may have it. None can be asked, so it is sent once more, that gateway last.
-  const delivery = first.outcome === 'unknown' ? await attempt(runtime, unknownLast(gateways, first.gateway), page, true) : first
+  const repeats = first.outcome === 'unknown' && !page.outcome_unknown
+  const delivery = repeats ? await attempt(runtime, unknownLast(gateways, first.gateway), page, true) : first
   const attempts = first === delivery ? delivery.attempts : [...first.attempts, ...delivery.attempts]
   const repeated = page.outcome_unknown || first !== delivery
   if (delivery.outcome === 'accepted') {
@@ -48,9 +56,10 @@ async function deliver(context: SendContext, page: ClaimedPage): Promise<void> {
     .map((tried) => `${tried.gateway}: ${tried.error ?? tried.outcome}`)
     .join('; ')
     .slice(0, 1000)
-  const final = page.attempts >= attemptsMax || (delivery.outcome === 'failed' && !delivery.temporary)
-  const outcomeUnknown = first.outcome === 'unknown' || delivery.outcome === 'unknown'
-  const delayMs = Math.min(firstRetryMs * 2 ** (page.attempts - 1), retryMsMax)
+  const inDoubt = delivery.outcome === 'unknown'
+  const outcomeUnknown = first.outcome === 'unknown' || inDoubt
+  const final = page.attempts >= (inDoubt ? doubtfulMax : attemptsMax) || (delivery.outcome === 'failed' && !delivery.temporary)
+  const delayMs = Math.min((inDoubt ? firstDoubtMs : firstRetryMs) * 2 ** (page.attempts - 1), inDoubt ? doubtMsMax : retryMsMax)
   context.logger.error({ page: page.id, incident: page.incident_id, attempts, final }, 'no gateway has taken a page')
   await record(context, page, final ? 'page_failed' : null, { attempts }, (sql) =>
     final
@@ -67,7 +76,7 @@ const attempt = (runtime: Runtime, gateways: readonly Gateway[], page: ClaimedPa
 async function record(
   context: SendContext,
   page: ClaimedPage,
-  event: 'page_accepted' | 'page_failed' | null,
+  event: 'page_accepted' | 'page_failed' | 'page_cancelled' | null,
   detail: Record<string, unknown>,
   write: (sql: Parameters<typeof acceptPage>[0]) => Promise<unknown>,
 ): Promise<void> {

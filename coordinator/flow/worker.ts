@@ -50,7 +50,9 @@ export function startWorker({ name, runtime, logger, runOne, nextDueMs, concurre
     while (!stopping) {
       woken = false
       try {
-        await Promise.all(Array.from({ length: concurrency }, lane))
+        const lanes = await Promise.allSettled(Array.from({ length: concurrency }, lane))
+        const failed = lanes.find((ended) => ended.status === 'rejected')
+        if (failed !== undefined) throw failed.reason
         const due = await nextDueMs()
         await pause(due === null ? pollMs : Math.min(pollMs, Math.max(5, due - runtime.wallMs())))
       } catch (error) {

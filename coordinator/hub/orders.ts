@@ -60,8 +60,9 @@ export function sendPages(session: Session, hashes: string[]): void {
 export async function sendJobs(context: HubContext, session: Session): Promise<void> {
   const { keys, database } = context
   const jobs = (await readJobsToSend(database.system, session.probe.id)).filter((job) => !session.jobsSent.has(job.id))
+  // Noted before the first pause: another call in between would send them again.
+  for (const { id } of jobs) session.jobsSent.add(id)
   for (const { id, cause, plan, created_at, expires_at } of jobs) {
-    session.jobsSent.add(id)
     const job = await seal(
       'job',
       { id, cause, plan },

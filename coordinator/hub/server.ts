@@ -118,7 +118,7 @@ export async function startHub(context: HubContext, httpServer: Server): Promise
         return socket.terminate()
       socket.ping()
       if (session !== null) {
-        const ours = await touchSession(database.system, session.probe.id, session.id)
+        const ours = await touchSession(database.system, session.probe.id, session.id, nowMs - heardMs)
         if (!ours) return socket.close(closeSuperseded, 'a newer session has taken over')
         if (nowMs - renewedMs > manifestRenewMs) {
           renewedMs = nowMs

@@ -57,7 +57,8 @@ export type StandingAssignment = {
 export function readStanding(sql: Sql, customerId: string, monitorId: string): Promise<StandingAssignment[]> {
   return sql<StandingAssignment[]>`
     select id, probe_id, generation, phase_ms, epoch_ms, (plan->>'period_s')::int as period_s from assignments
-    where customer_id = ${customerId} and monitor_id = ${monitorId} and last_slot is null and withdrawn_at is null`
+    where customer_id = ${customerId} and monitor_id = ${monitorId} and last_slot is null and withdrawn_at is null
+    order by phase_ms, id`
 }
 
 export async function endAssignment(sql: Sql, customerId: string, id: string, lastSlot: number): Promise<void> {
@@ -99,11 +100,19 @@ export async function saveManifest(sql: Sql, probeId: string, manifest: { versio
   await sql`update probes set manifest_version = ${manifest.version}, manifest_hash = ${manifest.hash} where id = ${probeId}`
 }
 
-/** Monitors that want more vantages than they have, now that there is another probe. */
+/** Monitors that want more vantages than they have, where there is a probe that could be one more. */
 export async function reassignUnderstaffed(sql: Sql): Promise<number> {
   const { count } = await sql`
-    update monitors m set assign_at = now() where deleted_at is null and assign_at is null and vantages > (
-      select count(*) from assignments a where a.customer_id = m.customer_id and a.monitor_id = m.id and a.last_slot is null)`
+    with there as (
+      select id from probes where enrolled_at is not null and retired_at is null and last_seen_at > now() - interval '60 seconds'
+    ), held as (
+      select customer_id, monitor_id, count(*) as count, count(*) filter (where probe_id in (select id from there)) as by_those
+      from assignments where last_slot is null and withdrawn_at is null group by 1, 2
+    )
+    update monitors m set assign_at = now()
+    from monitors w left join held h on h.customer_id = w.customer_id and h.monitor_id = w.id
+    where m.customer_id = w.customer_id and m.id = w.id and w.deleted_at is null and w.assign_at is null
+      and w.vantages > coalesce(h.count, 0) and (select count(*) from there) > coalesce(h.by_those, 0)`
   return count
 }
 

@@ -65,12 +65,13 @@ export async function codeIsFree(sql: Sql, code: string): Promise<boolean> {
   return rows.length === 0
 }
 
+/** The incident becomes the customer's: whoever acknowledged the question has not acknowledged the answer. */
 export async function confirmIncident(
   sql: Sql,
   incident: { customer_id: string; id: string; since_at: number; cause: Cause; vantages: VoteView[] },
 ): Promise<void> {
   await sql`
-    update incidents set kind = 'down', since_at = ${incident.since_at}, cause = ${sql.json(incident.cause)}, vantages = ${sql.json(incident.vantages)}
+    update incidents set kind = 'down', acknowledged_at = null, acknowledged_by = null, since_at = ${incident.since_at}, cause = ${sql.json(incident.cause)}, vantages = ${sql.json(incident.vantages)}
     where customer_id = ${incident.customer_id} and id = ${incident.id}`
 }
 

@@ -35,10 +35,10 @@ export async function insertResults(
   sql: Sql,
   probe: { id: string; region: string },
   results: AdmittedResult[],
-): Promise<string[]> {
+): Promise<{ customer_id: string; monitor_id: string }[]> {
   if (results.length === 0) return []
   const column = <K extends keyof AdmittedResult>(name: K) => results.map((result) => result[name])
-  const rows = await sql<{ monitor_id: string }[]>`
+  return await sql<{ customer_id: string; monitor_id: string }[]>`
     insert into results (customer_id, id, monitor_id, probe_id, region, generation, cause, job_id, attempt, first_test_id, slot_at, started_at,
       sent_at, returned_at, finished_at, outcome, rtt_ms, stages, stamp_at, clock_offset_ms, detail)
     select customer_id, id, monitor_id, ${probe.id}, ${probe.region}, generation, cause, job_id, attempt, first_test_id, slot_at, started_at,
@@ -54,8 +54,7 @@ export async function insertResults(
     ) as told (customer_id, id, monitor_id, generation, cause, job_id, attempt, first_test_id, slot_at, started_at, sent_at, returned_at,
       finished_at, outcome, rtt_ms, stages, stamp_at, clock_offset_ms, detail)
     on conflict do nothing
-    returning monitor_id`
-  return rows.map((row) => row.monitor_id)
+    returning customer_id, monitor_id`
 }
 
 export async function insertLateReturns(
@@ -110,23 +109,40 @@ export async function targetDomains(sql: Sql, monitorIds: string[]): Promise<Map
   return new Map(rows.map((row) => [row.id, row.domain]))
 }
 
-/**
- * Marks for judging: a monitor that is not quiet by anything that is new, a quiet one only by news that is not plain good. Returns
- * how many were marked.
- */
-export async function markForJudging(sql: Sql, news: { monitorIds: string[]; troubledIds: string[] }): Promise<number> {
-  const { count } = await sql`
-    update monitor_states set judge_at = least(judge_at, now())
-    where monitor_id = any(${news.monitorIds}::uuid[])
-      and (judge_at is null or judge_at > now())
-      and (not quiet or monitor_id = any(${news.troubledIds}::uuid[]))`
-  return count
+export type News = {
+  probeId: string
+  /** Something new is known of these, good or bad. */
+  told: readonly { customer_id: string; monitor_id: string }[]
+  /** What is new of these is not plain good. */
+  troubled: readonly { customer_id: string; monitor_id: string }[]
+  /** The probe has proved its health: what waited for that can be judged. */
+  proved: boolean
 }
 
-/** The probe has proved its health: what waited for that can be judged. */
-export async function markAwaitingProof(sql: Sql, probeId: string): Promise<number> {
+/**
+ * Marks for judging: a monitor that is not quiet by anything that is new, a quiet one only by news that is not plain good. Returns
+ * how many were marked. Also those that are due already are written, and so locked: their judgement waits for what is about to be
+ * committed. The order of the locks is the same for all, so that batches do not wait for each other in a ring.
+ */
+export async function markForJudging(sql: Sql, { probeId, told, troubled, proved }: News): Promise<number> {
+  const column = (name: 'customer_id' | 'monitor_id') => [...told, ...troubled].map((monitor) => monitor[name])
+  const isTrouble = [...told.map(() => 0), ...troubled.map(() => 1)]
   const { count } = await sql`
-    update monitor_states set judge_at = least(judge_at, now())
-    where awaiting_proof @> array[${probeId}]::uuid[] and awaiting_proof <> '{}'`
+    with news as (
+      select customer_id, monitor_id, max(trouble) as trouble
+      from unnest(${column('customer_id')}::uuid[], ${column('monitor_id')}::uuid[], ${isTrouble}::int[]) as n (customer_id, monitor_id, trouble)
+      group by 1, 2
+    ), concerned as (
+      select s.customer_id, s.monitor_id from news n join monitor_states s on s.customer_id = n.customer_id and s.monitor_id = n.monitor_id
+      where not s.quiet or n.trouble = 1
+      union
+      select customer_id, monitor_id from monitor_states
+      where ${proved} and awaiting_proof @> array[${probeId}]::uuid[] and awaiting_proof <> '{}'
+    ), locked as (
+      select s.customer_id, s.monitor_id from monitor_states s join concerned c on c.customer_id = s.customer_id and c.monitor_id = s.monitor_id
+      order by s.customer_id, s.monitor_id for update of s
+    )
+    update monitor_states s set judge_at = least(s.judge_at, now())
+    from locked l where s.customer_id = l.customer_id and s.monitor_id = l.monitor_id`
   return count
 }

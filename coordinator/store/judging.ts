@@ -110,19 +110,23 @@ function loadVantages(
     order by p.region, p.id`
 }
 
-/** Per vantage the newest five tests, and up to 60 of those since the question was opened. */
+/**
+ * Per vantage the newest five tests, and up to 60 of those since the question was opened. Votes compare the times of several
+ * probes: each is put right by what its probe knows of its own clock.
+ */
 function loadTests(sql: Sql, { customer_id, monitor_id }: ClaimedMonitor, probeIds: string[], sinceMs: number) {
+  const rightTime = (column: string) =>
+    sql`${sql(column)} + coalesce(clock_offset_ms, 0) * interval '1 millisecond' as ${sql(column.replace('_at', '_ms'))}`
+  const columns = sql`probe_id, id, cause, attempt, first_test_id, ${rightTime('started_at')}, ${rightTime('finished_at')}, outcome`
+  const ofVantage = sql`r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id`
   return sql<(TestFact & { probe_id: string })[]>`
     select t.* from unnest(${probeIds}::uuid[]) as v (probe_id) cross join lateral (
-      (select probe_id, id, cause, attempt, first_test_id, started_at as started_ms, finished_at as finished_ms, outcome from results r
-        where r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id
-        order by started_at desc limit 5)
+      (select ${columns} from results r where ${ofVantage} order by started_at desc limit 5)
       union
-      (select probe_id, id, cause, attempt, first_test_id, started_at, finished_at, outcome from results r
-        where r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id and r.started_at >= ${sinceMs}
+      (select ${columns} from results r where ${ofVantage} and r.started_at >= ${sinceMs}::timestamptz - interval '5 minutes'
         order by started_at desc limit 60)
     ) as t
-    order by t.started_ms desc`
+    order by t.started_ms desc, t.id desc`
 }
 
 async function loadPassedBefore(sql: Sql, { customer_id, monitor_id }: ClaimedMonitor, probeIds: string[]): Promise<Set<string>> {
@@ -144,9 +148,9 @@ async function loadPool(sql: Sql, probeIds: string[]): Promise<Evidence['pool']>
 }
 
 async function observingSince(sql: Sql): Promise<number> {
-  const [row] = await sql<
-    { since: number | null }[]
-  >`select min(started_at) as since from coordinators where seen_at > now() - interval '10 seconds'`
+  // Where nobody has a fresh heartbeat, the database itself was away until now.
+  const [row] = await sql<{ since: number }[]>`
+    select coalesce(min(started_at), now()) as since from coordinators where seen_at > now() - interval '10 seconds'`
   return row?.since ?? 0
 }
 
@@ -160,6 +164,13 @@ export async function saveJudgement(
     update monitor_states set state = ${sql.json(saved.state)}, decision = ${saved.state.decision}, decision_reason = ${saved.state.reason},
       decision_since = ${saved.state.decision_since_ms}, incident_id = ${saved.incidentId}, quiet = ${saved.quiet},
       awaiting_proof = ${saved.awaitingProof}::uuid[], judge_at = ${saved.judgeAtMs}, judged_at = now()
+    where customer_id = ${monitor.customer_id} and monitor_id = ${monitor.monitor_id}`
+}
+
+/** A judgement that fails must not keep the others from theirs: this monitor's turn comes again after `delayMs`. */
+export async function postponeJudgement(sql: Sql, monitor: ClaimedMonitor, delayMs: number): Promise<void> {
+  await sql`
+    update monitor_states set judge_at = now() + ${delayMs} * interval '1 millisecond'
     where customer_id = ${monitor.customer_id} and monitor_id = ${monitor.monitor_id}`
 }
 

@@ -28,11 +28,16 @@ export async function insertPage(sql: Sql, page: NewPage): Promise<boolean> {
   return count > 0
 }
 
-export type ClaimedPage = NewPage & { attempts: number; outcome_unknown: boolean }
+export type ClaimedPage = NewPage & {
+  attempts: number
+  outcome_unknown: boolean
+  /** What it tells of is over, and it is no all-clear: nobody wants it any more. */
+  outdated: boolean
+}
 
 /**
- * Takes up to `limit` due pages. One that a coordinator was sending when it vanished may or may not have reached the gateway: it is
- * taken too, with `outcome_unknown` set.
+ * Takes up to `limit` due pages. One that another coordinator was sending when it vanished may or may not have reached the gateway:
+ * it is taken too, with `outcome_unknown` set.
  */
 export function claimDuePages(sql: Sql, coordinatorId: string, limit: number, leaseMs: number): Promise<ClaimedPage[]> {
   return sql<ClaimedPage[]>`
@@ -41,9 +46,12 @@ export function claimDuePages(sql: Sql, coordinatorId: string, limit: number, le
     where (customer_id, id) in (
       select customer_id, id from pages
       where state in ('pending', 'sending') and due_at <= now() and (state = 'pending' or claimed_until < now()
-        or not exists (select 1 from coordinators c where c.id = claimed_by and c.seen_at > now() - interval '5 seconds'))
+        or claimed_by <> ${coordinatorId}
+          and not exists (select 1 from coordinators c where c.id = claimed_by and c.seen_at > now() - interval '5 seconds'))
       order by due_at limit ${limit} for update skip locked)
-    returning customer_id, id, incident_id, kind, step, round, recipient, contact_method_id, address, text, due_at, attempts, outcome_unknown`
+    returning customer_id, id, incident_id, kind, step, round, recipient, contact_method_id, address, text, due_at, attempts, outcome_unknown,
+      kind in ('down', 'unconfirmed') and exists (select 1 from incidents i
+        where i.customer_id = pages.customer_id and i.id = incident_id and i.resolved_at is not null) as outdated`
 }
 
 /** Records that a gateway took it; false where another coordinator holds the claim by now. */
@@ -79,11 +87,17 @@ export async function failPage(sql: Sql, page: ClaimedPage, coordinatorId: strin
     where customer_id = ${page.customer_id} and id = ${page.id} and state = 'sending' and claimed_by = ${coordinatorId}`
 }
 
-/** Pages of an ended incident that nobody has begun to send are of no use any more. Returns how many. */
+/** Pages of an ended incident that nobody is sending at the moment are of no use any more. Returns how many. */
 export async function cancelPendingPages(sql: Sql, customerId: string, incidentId: string): Promise<number> {
   const { count } = await sql`
-    update pages set state = 'cancelled' where customer_id = ${customerId} and incident_id = ${incidentId} and state = 'pending' and not outcome_unknown`
+    update pages set state = 'cancelled' where customer_id = ${customerId} and incident_id = ${incidentId} and state = 'pending'`
   return count
+}
+
+export async function cancelPage(sql: Sql, page: ClaimedPage, coordinatorId: string): Promise<void> {
+  await sql`
+    update pages set state = 'cancelled', claimed_by = null, claimed_until = null
+    where customer_id = ${page.customer_id} and id = ${page.id} and state = 'sending' and claimed_by = ${coordinatorId}`
 }
 
 export type InformedRecipient = { recipient: string; contact_method_id: string | null; address: string }

@@ -67,9 +67,11 @@ export async function openSession(
       connected_at = now(), last_seen_at = now() where id = ${probeId}`
 }
 
-/** Notes that the session lives; false where a newer one has taken its place. */
-export async function touchSession(sql: Sql, probeId: string, sessionId: string): Promise<boolean> {
-  const { count } = await sql`update probes set last_seen_at = now() where id = ${probeId} and session_id = ${sessionId}`
+/** Notes when the probe was last heard, `silentMs` ago; false where a newer session has taken this one's place. */
+export async function touchSession(sql: Sql, probeId: string, sessionId: string, silentMs: number): Promise<boolean> {
+  const { count } = await sql`
+    update probes set last_seen_at = greatest(last_seen_at, now() - ${silentMs} * interval '1 millisecond')
+    where id = ${probeId} and session_id = ${sessionId}`
   return count > 0
 }
 
@@ -99,11 +101,15 @@ export async function markJobTaken(sql: Sql, probeId: string, jobId: string): Pr
   await sql`update jobs set taken_at = now() where id = ${jobId} and probe_id = ${probeId}`
 }
 
-/** This coordinator lives. The first call names the moment from which results could be received. */
+/**
+ * This coordinator lives. The first call names the moment from which results could be received, and so does one after a break: then
+ * the database or the coordinator was away.
+ */
 export async function beat(sql: Sql, coordinatorId: string): Promise<void> {
   await sql`
-    insert into coordinators (id, started_at, seen_at) values (${coordinatorId}, now(), now())
-    on conflict (id) do update set seen_at = now()`
+    insert into coordinators as c (id, started_at, seen_at) values (${coordinatorId}, now(), now())
+    on conflict (id) do update set seen_at = now(),
+      started_at = case when c.seen_at < now() - interval '10 seconds' then now() else c.started_at end`
 }
 
 export async function signOff(sql: Sql, coordinatorId: string): Promise<void> {
