@@ -1,22 +1,18 @@
 #!/usr/bin/env node
-/** The responder's modes. `pipe` is the default and the one that runs for every mail: the others are loaded when asked for. */
-import { parseHostPort } from '../common/config.ts'
+/** The responder's modes. `pipe` is the default and the one that runs for every mail: all else is loaded when it is needed. */
 import { errorMessage } from '../common/errors.ts'
-import { systemRuntime } from '../common/runtime.ts'
-import { loadResponderConfig, responderConfigPath } from './config.ts'
-import { complaint, deliveryOf, runPipe, watchdogMs } from './pipe.ts'
-import { createSubmit } from './submit.ts'
+import { systemRuntime as runtime } from '../common/runtime.ts'
+import { complaint, runPipe, watchdogMs } from './pipe.ts'
 import { responderVersion } from './version.ts'
 
-const receivedAtMs = systemRuntime.wallMs()
-const runtime = systemRuntime
+const receivedAtMs = runtime.wallMs()
 
 const usage = `mailscout-responder ${responderVersion}: returns genuine Mailscout test mails
 
   mailscout-responder [pipe]                            a mail on standard input; exit status 0 or 75
   mailscout-responder sink --listen HOST:PORT [--lmtp]  a mail server of its own
 
-Configuration: ${responderConfigPath({})}, or the file that MAILSCOUT_RESPONDER_CONFIG names.
+Configuration: /etc/mailscout/responder.json, or the file that MAILSCOUT_RESPONDER_CONFIG names.
 `
 
 const [mode = 'pipe', ...options] = process.argv.slice(2)
@@ -33,11 +29,10 @@ async function pipe(): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => fail(`ended by ${signal}`))
   const status = await runPipe({
     input: process.stdin,
-    receivedAtMs,
-    delivery: deliveryOf(process.env),
-    loadConfig: () => loadResponderConfig(responderConfigPath(process.env)),
-    createSubmit: (config) => createSubmit(config, runtime),
-    runtime,
+    async answer(raw) {
+      const { answer } = await import('./answer.ts')
+      await answer(raw, { environment: process.env, receivedAtMs, runtime })
+    },
     complain: (line) => process.stderr.write(`${line}\n`),
   })
   process.exit(status)
@@ -45,22 +40,12 @@ async function pipe(): Promise<void> {
 
 async function sink(words: readonly string[]): Promise<void> {
   try {
-    const { runSink } = await import('./sink-main.ts')
-    await runSink({ ...sinkOptions(words), config: loadResponderConfig(responderConfigPath(process.env)), runtime })
+    const { readSinkOptions, runSink } = await import('./sink-main.ts')
+    const options = readSinkOptions(words)
+    if ('fault' in options) end(64, `mailscout-responder: ${options.fault}\n\n${usage}`)
+    await runSink({ ...options, environment: process.env, runtime })
   } catch (error) {
     end(1, `mailscout-responder: ${errorMessage(error)}\n`)
-  }
-}
-
-function sinkOptions(words: readonly string[]): { listen: { host: string; port: number }; lmtp: boolean } {
-  const at = words.indexOf('--listen')
-  const address = at < 0 ? undefined : words[at + 1]
-  const rest = words.filter((word, index) => word !== '--lmtp' && (at < 0 || (index !== at && index !== at + 1)))
-  if (address === undefined || rest.length > 0) return end(64, usage)
-  try {
-    return { listen: parseHostPort(address), lmtp: words.includes('--lmtp') }
-  } catch (error) {
-    return end(64, `--listen ${errorMessage(error)}\n${usage}`)
   }
 }
 

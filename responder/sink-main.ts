@@ -1,20 +1,30 @@
 /** Puts the sink together and runs it until SIGTERM. What it does goes to standard output, one JSON object a line. */
+import { type Environment, parseHostPort } from '../common/config.ts'
 import { errorMessage } from '../common/errors.ts'
 import type { Runtime } from '../common/runtime.ts'
-import type { ResponderConfig } from './config.ts'
+import { loadResponderConfig, responderConfigPath } from './config.ts'
 import { journalLine } from './journal.ts'
 import { createDiskMemory, openStateDir, stateDirs } from './memory.ts'
 import { startSink } from './sink.ts'
 import { createSubmit } from './submit.ts'
 
-export type SinkOptions = {
-  listen: { host: string; port: number }
-  lmtp: boolean
-  config: ResponderConfig
-  runtime: Runtime
+export type SinkOptions = { listen: { host: string; port: number }; lmtp: boolean }
+
+/** The words behind `sink` on the command line. */
+export function readSinkOptions(words: readonly string[]): SinkOptions | { fault: string } {
+  const [flag, address, ...rest] = words.filter((word) => word !== '--lmtp')
+  if (flag !== '--listen' || address === undefined || rest.length > 0) return { fault: 'sink needs --listen HOST:PORT' }
+  try {
+    return { listen: parseHostPort(address), lmtp: words.includes('--lmtp') }
+  } catch (error) {
+    return { fault: `--listen ${errorMessage(error)}` }
+  }
 }
 
-export async function runSink({ listen, lmtp, config, runtime }: SinkOptions): Promise<void> {
+/** Throws CONFIG_INVALID, or what listening throws. */
+export async function runSink(options: SinkOptions & { environment: Environment; runtime: Runtime }): Promise<void> {
+  const { listen, lmtp, environment, runtime } = options
+  const config = loadResponderConfig(responderConfigPath(environment))
   // Whoever read the log may be gone. Without a listener the failed write is an unexpected fault, and telling of it fails again.
   process.stdout.on('error', () => {})
   const journal = (entry: Record<string, unknown>) => void process.stdout.write(journalLine(runtime.wallMs(), entry))

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { deliveryOf } from '../../responder/answer.ts'
 import { parseResponderConfig } from '../../responder/config.ts'
-import { deliveryOf } from '../../responder/pipe.ts'
 import { root } from '../support/mails.ts'
 
 const good = { root_keys: [root.x], return_domains: ['Probe.example'] }
