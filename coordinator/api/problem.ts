@@ -81,6 +81,10 @@ function frameworkProblem(status: number, message: string): Problem | undefined 
 
 const titleOf = (status: number) => STATUS_CODES[status] ?? 'Error'
 
+/** SQLSTATE: statement timeout, lock timeout, and races that were lost as often as they were retried. */
+const busyStates = new Set(['57014', '55P03', '40001', '40P01'])
+const isBusy = (error: unknown): boolean => busyStates.has(String((error as { code?: unknown } | undefined)?.code))
+
 export function problemOf(error: unknown, requestId: string): Problem {
   if (error instanceof RequestFault) return describeProblem(error.code, error.message, error.errors)
   if (isMailscoutError(error) && (statuses[error.code] ?? 500) < 500) {
@@ -90,7 +94,8 @@ export function problemOf(error: unknown, requestId: string): Problem {
   if (isMailscoutError(error, 'NOT_READY')) return describeProblem('NOT_READY', error.message)
   if (isMailscoutError(error, 'DATABASE_UNAVAILABLE') || isConnectionFault(error))
     return describeProblem('DATABASE_UNAVAILABLE', 'The database does not answer; ask again in a few seconds')
-  const { statusCode, message } = error as { statusCode?: unknown; message?: string }
+  if (isBusy(error)) return describeProblem('NOT_READY', 'The database is too busy to answer in time; ask again in a few seconds')
+  const { statusCode, message } = (error ?? {}) as { statusCode?: unknown; message?: string }
   const known = typeof statusCode === 'number' ? frameworkProblem(statusCode, message ?? '') : undefined
   // Whatever it was may name files, addresses or SQL: only the log is told.
   return known ?? describeProblem('INTERNAL', `Something went wrong here. The log tells more under request ${requestId}`)

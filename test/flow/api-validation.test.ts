@@ -156,7 +156,9 @@ describe('what the operator makes', () => {
       refusal(400, 'customer_id'),
     )
     const { body } = await ask('POST', '/v1/monitors', monitor)
-    expect(await ask('GET', `/v1/monitors/${body.id}/results?since=yesterday`)).toMatchObject(refusal(400, 'since'))
+    for (const since of ['yesterday', '2026-06-30T23:59:60Z', '2026-11-23'])
+      expect(await ask('GET', `/v1/monitors/${body.id}/results?since=${since}`)).toMatchObject(refusal(400, 'since'))
+    expect((await ask('GET', `/v1/monitors/${body.id}/results?since=0000-01-01T00:00:00Z`)).status).toBe(200)
     expect(await ask('GET', `/v1/monitors/${body.id}/responder?system=pigeon`)).toMatchObject(refusal(400, 'system'))
   })
 })

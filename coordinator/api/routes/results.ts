@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import { listResults } from '../../store/results.ts'
 import { type ApiContext, type ApiServer, read } from '../context.ts'
 import { limitOf, pageOf, readResultCursor, writeResultCursor } from '../cursor.ts'
+import { fieldFault } from '../problem.ts'
 import { ById, listOf, pagingQuery, query, Time } from '../schemas.ts'
 import { Result, showResult } from '../views.ts'
 import { knownMonitor } from './monitors.ts'
@@ -28,9 +29,16 @@ export function registerResults(app: ApiServer, context: ApiContext): void {
       const before = cursor === undefined ? undefined : readResultCursor(cursor)
       const rows = await read(context, whose, async (sql) => {
         const monitor = await knownMonitor(sql, whose, request.params.id)
-        return listResults(sql, monitor, { sinceMs: since === undefined ? undefined : Date.parse(since), before, limit })
+        return listResults(sql, monitor, { sinceMs: since === undefined ? undefined : readTime(since), before, limit })
       })
       return pageOf(rows, limit, showResult, writeResultCursor)
     },
   )
+}
+
+/** A leap second has the right form and is no time that we know; nothing was tested before 1970. */
+function readTime(text: string): number {
+  const timeMs = Date.parse(text)
+  if (Number.isNaN(timeMs)) throw fieldFault('since', 'must be a UTC time in ISO 8601, like 2026-11-23T15:33:48.123Z')
+  return Math.max(0, timeMs)
 }

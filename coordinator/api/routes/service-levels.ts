@@ -59,6 +59,7 @@ export function registerServiceLevels(app: ApiServer, context: ApiContext): void
       const paging = pagingOf(request.query)
       const own = request.identity.customer_id
       const level = own === null ? undefined : await findLevelOfCustomer(context.database.system, own)
+      if (own !== null && level === undefined) return { data: [], next_cursor: null }
       return pageOf(await listServiceLevels(context.database.system, paging, level?.id), paging.limit, show)
     },
   )
