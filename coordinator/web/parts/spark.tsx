@@ -10,6 +10,7 @@ export function Spark({ results, acceptEcho }: { results: readonly Result[]; acc
   return (
     <svg
       class="spark"
+      preserveAspectRatio="xMinYMid"
       viewBox={`0 0 ${size.width} ${size.height}`}
       role="img"
       aria-label={count === 0 ? 'No tests yet' : `The last ${count} tests, ${failed}`}
