@@ -40,92 +40,109 @@ const streamsMax = 500
 const kinds: readonly LiveKind[] = ['result', 'monitor', 'incident', 'page', 'probe']
 
 type Audience = { whose: Whose; streams: Set<LiveStream>; pending: Map<string, Notice> }
+type LiveContext = { database: Database; runtime: Runtime; logger: Logger }
 
-export async function startLive(
-  context: { database: Database; runtime: Runtime; logger: Logger },
-  readers: Record<LiveKind, LiveReader>,
-): Promise<LiveHub> {
-  const { database, runtime, logger } = context
-  const audiences = new Map<Whose, Audience>()
-  let streamCount = 0
-  let cancelFlush: (() => void) | undefined
-  let closed = false
-
-  const endAll = (audience: Audience) => {
-    audience.pending.clear()
-    for (const stream of [...audience.streams]) stream.end()
-  }
-  const gather = (notice: Notice) => {
-    for (const audience of audiences.values()) {
-      if (!concerns(audience.whose, notice)) continue
-      const key = `${notice.kind} ${notice.id}`
-      const full = notice.kind === 'result' ? pendingResultsMax : pendingMax
-      if (audience.pending.size >= full && !audience.pending.has(key)) {
-        if (notice.kind !== 'result') endAll(audience)
-        continue
-      }
-      audience.pending.set(key, notice)
-    }
-    cancelFlush ??= runtime.setTimer(gatherMs, () => void flush())
-  }
-  const flush = async () => {
-    await Promise.all([...audiences.values()].map((audience) => flushAudience(audience)))
-    cancelFlush = undefined
-    if (!closed && [...audiences.values()].some((audience) => audience.pending.size > 0))
-      cancelFlush = runtime.setTimer(gatherMs, () => void flush())
-  }
-  const flushAudience = async (audience: Audience) => {
-    const notices = [...audience.pending.values()]
-    audience.pending.clear()
-    const byKind = Map.groupBy(notices, (notice) => notice.kind)
-    try {
-      for (const [kind, ofKind] of byKind) {
-        const resources = await readAs(database, audience.whose, (sql) => readers[kind](sql, audience.whose, ofKind))
-        for (const resource of resources) {
-          const data = JSON.stringify(resource)
-          for (const stream of [...audience.streams]) stream.send(kind, data)
-        }
-      }
-    } catch (error) {
-      logger.warn({ reason: errorMessage(error) }, 'live changes could not be read; the streams are ended')
-      endAll(audience)
-    }
-  }
-
+export async function startLive(context: LiveContext, readers: Record<LiveKind, LiveReader>): Promise<LiveHub> {
+  const audiences = new Audiences(context, readers)
   let listening = false
-  const unlisten = await database.listen(
+  const unlisten = await context.database.listen(
     'live',
     (payload) => {
       const notice = readNotice(payload)
-      if (notice !== undefined && audiences.size > 0) gather(notice)
+      if (notice !== undefined) audiences.gather(notice)
     },
     () => {
       // What was said while the connection was down is lost.
-      if (listening) for (const audience of [...audiences.values()]) endAll(audience)
+      if (listening) audiences.endAll()
       listening = true
     },
   )
-
   return {
-    join(whose, stream) {
-      if (closed || streamCount >= streamsMax) return undefined
-      const audience = audiences.get(whose) ?? { whose, streams: new Set(), pending: new Map() }
-      audiences.set(whose, audience)
-      audience.streams.add(stream)
-      streamCount += 1
-      return () => {
-        if (!audience.streams.delete(stream)) return
-        streamCount -= 1
-        if (audience.streams.size === 0 && audiences.get(whose) === audience) audiences.delete(whose)
-      }
-    },
+    join: (whose, stream) => audiences.join(whose, stream),
     async close() {
-      closed = true
-      cancelFlush?.()
-      for (const audience of [...audiences.values()]) endAll(audience)
+      audiences.close()
       await unlisten()
     },
   }
+}
+
+class Audiences {
+  readonly #context: LiveContext
+  readonly #readers: Record<LiveKind, LiveReader>
+  readonly #audiences = new Map<Whose, Audience>()
+  #streamCount = 0
+  #cancelFlush: (() => void) | undefined
+  #closed = false
+
+  constructor(context: LiveContext, readers: Record<LiveKind, LiveReader>) {
+    this.#context = context
+    this.#readers = readers
+  }
+
+  join(whose: Whose, stream: LiveStream): (() => void) | undefined {
+    if (this.#closed || this.#streamCount >= streamsMax) return undefined
+    const audience = this.#audiences.get(whose) ?? { whose, streams: new Set(), pending: new Map() }
+    this.#audiences.set(whose, audience)
+    audience.streams.add(stream)
+    this.#streamCount += 1
+    return () => {
+      if (!audience.streams.delete(stream)) return
+      this.#streamCount -= 1
+      if (audience.streams.size === 0 && this.#audiences.get(whose) === audience) this.#audiences.delete(whose)
+    }
+  }
+
+  gather(notice: Notice): void {
+    const key = `${notice.kind} ${notice.id}`
+    const full = notice.kind === 'result' ? pendingResultsMax : pendingMax
+    for (const audience of this.#audiences.values()) {
+      if (!concerns(audience.whose, notice)) continue
+      if (audience.pending.size < full || audience.pending.has(key)) audience.pending.set(key, notice)
+      else if (notice.kind !== 'result') end(audience)
+    }
+    if (this.#hasPending()) this.#cancelFlush ??= this.#flushLater()
+  }
+
+  endAll(): void {
+    for (const audience of [...this.#audiences.values()]) end(audience)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#cancelFlush?.()
+    this.endAll()
+  }
+
+  #hasPending = (): boolean => [...this.#audiences.values()].some((audience) => audience.pending.size > 0)
+
+  #flushLater = (): (() => void) => this.#context.runtime.setTimer(gatherMs, () => void this.#flush())
+
+  /** What is gathered meanwhile waits for the next flush, so that one resource is never told out of order. */
+  async #flush(): Promise<void> {
+    await Promise.all([...this.#audiences.values()].map((audience) => this.#tell(audience)))
+    this.#cancelFlush = !this.#closed && this.#hasPending() ? this.#flushLater() : undefined
+  }
+
+  async #tell(audience: Audience): Promise<void> {
+    const { database, logger } = this.#context
+    const byKind = Map.groupBy(audience.pending.values(), (notice) => notice.kind)
+    audience.pending.clear()
+    try {
+      for (const [kind, notices] of byKind) {
+        const resources = await readAs(database, audience.whose, (sql) => this.#readers[kind](sql, audience.whose, notices))
+        for (const data of resources.map((resource) => JSON.stringify(resource)))
+          for (const stream of [...audience.streams]) stream.send(kind, data)
+      }
+    } catch (error) {
+      logger.warn({ reason: errorMessage(error) }, 'live changes could not be read; the streams are ended')
+      end(audience)
+    }
+  }
+}
+
+function end(audience: Audience): void {
+  audience.pending.clear()
+  for (const stream of [...audience.streams]) stream.end()
 }
 
 /** Probes are the operator's; everything else also belongs to its customer. */

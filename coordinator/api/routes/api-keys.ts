@@ -34,16 +34,24 @@ const show = (row: ApiKeyRow): Static<typeof ApiKey> => ({
   revoked_at: isoOrNull(row.revoked_at),
 })
 
-export function registerApiKeys(app: ApiServer, context: ApiContext): void {
-  const schema = { tags: ['api-keys'] }
-  const { system } = context.database
+const schema = { tags: ['api-keys'] }
 
+export function registerApiKeys(app: ApiServer, context: ApiContext): void {
+  addReads(app, context)
+  addChanges(app, context)
+}
+
+function addReads(app: ApiServer, context: ApiContext): void {
   app.get(
     '/api-keys',
     { config: { needs: 'write' }, schema: { ...schema, querystring: OwnedListQuery, response: { 200: listOf(ApiKey) } } },
     async (request) => {
       const paging = pagingOf(request.query)
-      return pageOf(await listApiKeys(system, whoseList(request, request.query.customer_id), paging), paging.limit, show)
+      return pageOf(
+        await listApiKeys(context.database.system, whoseList(request, request.query.customer_id), paging),
+        paging.limit,
+        show,
+      )
     },
   )
 
@@ -51,12 +59,14 @@ export function registerApiKeys(app: ApiServer, context: ApiContext): void {
     '/api-keys/:id',
     { config: { needs: 'write' }, schema: { ...schema, params: ById, response: { 200: ApiKey } } },
     async (request) => {
-      const row = await findApiKey(system, request.identity.customer_id, request.params.id)
+      const row = await findApiKey(context.database.system, request.identity.customer_id, request.params.id)
       if (row === undefined) throw notFound('API key')
       return show(row)
     },
   )
+}
 
+function addChanges(app: ApiServer, context: ApiContext): void {
   app.post(
     '/api-keys',
     { config: { needs: 'write' }, schema: { ...schema, body: NewApiKey, response: { 201: CreatedApiKey } } },

@@ -36,9 +36,14 @@ const Contact = Type.Object({
   methods: Type.Array(Type.Object({ id: Id, ...method })),
 })
 
-export function registerContacts(app: ApiServer, context: ApiContext): void {
-  const schema = { tags: ['contacts'] }
+const schema = { tags: ['contacts'] }
 
+export function registerContacts(app: ApiServer, context: ApiContext): void {
+  addReads(app, context)
+  addChanges(app, context)
+}
+
+function addReads(app: ApiServer, context: ApiContext): void {
   app.get(
     '/contacts',
     { config: { needs: 'read' }, schema: { ...schema, querystring: OwnedListQuery, response: { 200: listOf(Contact) } } },
@@ -57,7 +62,9 @@ export function registerContacts(app: ApiServer, context: ApiContext): void {
       return read(context, whose, (sql) => known(sql, whose, request.params.id))
     },
   )
+}
 
+function addChanges(app: ApiServer, context: ApiContext): void {
   app.post(
     '/contacts',
     { config: { needs: 'write' }, schema: { ...schema, body: NewContact, response: { 201: Contact } } },

@@ -39,9 +39,14 @@ const NewPolicy = query({ customer_id: Type.Optional(CustomerId), ...required, r
 const PolicyChange = partial(settings)
 const Policy = Type.Object({ id: Id, customer_id: Id, ...settings })
 
-export function registerEscalationPolicies(app: ApiServer, context: ApiContext): void {
-  const schema = { tags: ['escalation-policies'] }
+const schema = { tags: ['escalation-policies'] }
 
+export function registerEscalationPolicies(app: ApiServer, context: ApiContext): void {
+  addReads(app, context)
+  addChanges(app, context)
+}
+
+function addReads(app: ApiServer, context: ApiContext): void {
   app.get(
     '/escalation-policies',
     { config: { needs: 'read' }, schema: { ...schema, querystring: OwnedListQuery, response: { 200: listOf(Policy) } } },
@@ -60,7 +65,9 @@ export function registerEscalationPolicies(app: ApiServer, context: ApiContext):
       return read(context, whose, (sql) => known(sql, whose, request.params.id))
     },
   )
+}
 
+function addChanges(app: ApiServer, context: ApiContext): void {
   app.post(
     '/escalation-policies',
     { config: { needs: 'write' }, schema: { ...schema, body: NewPolicy, response: { 201: Policy } } },

@@ -23,9 +23,14 @@ const IncidentQuery = query({
 })
 const Event = Type.Object({ id: Id, at: Time, type: Text, detail: Type.Record(Type.String(), Type.Unknown()) })
 
-export function registerIncidents(app: ApiServer, context: ApiContext): void {
-  const schema = { tags: ['incidents'] }
+const schema = { tags: ['incidents'] }
 
+export function registerIncidents(app: ApiServer, context: ApiContext): void {
+  addReads(app, context)
+  addChanges(app, context)
+}
+
+function addReads(app: ApiServer, context: ApiContext): void {
   app.get(
     '/incidents',
     { config: { needs: 'read' }, schema: { ...schema, querystring: IncidentQuery, response: { 200: listOf(Incident) } } },
@@ -70,7 +75,9 @@ export function registerIncidents(app: ApiServer, context: ApiContext): void {
       return pageOf(rows, limit, (row) => ({ ...row, at: isoTime(row.at) }))
     },
   )
+}
 
+function addChanges(app: ApiServer, context: ApiContext): void {
   app.post(
     '/incidents/:id/acknowledge',
     {

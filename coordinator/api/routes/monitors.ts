@@ -39,9 +39,15 @@ const NewMonitor = query({
 const MonitorChange = partial(monitorSettings)
 const Jobs = Type.Object({ jobs: Type.Array(Type.Object({ id: Id, probe_id: Id })) })
 
-export function registerMonitors(app: ApiServer, context: ApiContext): void {
-  const schema = { tags: ['monitors'] }
+const schema = { tags: ['monitors'] }
 
+export function registerMonitors(app: ApiServer, context: ApiContext): void {
+  addReads(app, context)
+  addChanges(app, context)
+  addEndAndTest(app, context)
+}
+
+function addReads(app: ApiServer, context: ApiContext): void {
   app.get(
     '/monitors',
     { config: { needs: 'read' }, schema: { ...schema, querystring: OwnedListQuery, response: { 200: listOf(Monitor) } } },
@@ -60,7 +66,9 @@ export function registerMonitors(app: ApiServer, context: ApiContext): void {
       return showMonitor(await read(context, whose, (sql) => knownMonitor(sql, whose, request.params.id)))
     },
   )
+}
 
+function addChanges(app: ApiServer, context: ApiContext): void {
   app.post(
     '/monitors',
     {
@@ -112,7 +120,9 @@ export function registerMonitors(app: ApiServer, context: ApiContext): void {
       })
     },
   )
+}
 
+function addEndAndTest(app: ApiServer, context: ApiContext): void {
   app.delete(
     '/monitors/:id',
     {

@@ -46,16 +46,21 @@ const Enrolling = Type.Object({
   ),
 })
 
-export function registerProbes(app: ApiServer, context: ApiContext): void {
-  const schema = { tags: ['probes'] }
-  const { system } = context.database
+const schema = { tags: ['probes'] }
 
+export function registerProbes(app: ApiServer, context: ApiContext): void {
+  addReads(app, context)
+  addChanges(app, context)
+  addEnrolmentAndEnd(app, context)
+}
+
+function addReads(app: ApiServer, context: ApiContext): void {
   app.get(
     '/probes',
     { config: { needs: 'operator' }, schema: { ...schema, querystring: ListQuery, response: { 200: listOf(Probe) } } },
     async (request) => {
       const paging = pagingOf(request.query)
-      return pageOf(await listProbes(system, paging), paging.limit, showProbe)
+      return pageOf(await listProbes(context.database.system, paging), paging.limit, showProbe)
     },
   )
 
@@ -63,12 +68,14 @@ export function registerProbes(app: ApiServer, context: ApiContext): void {
     '/probes/:id',
     { config: { needs: 'operator' }, schema: { ...schema, params: ById, response: { 200: Probe } } },
     async (request) => {
-      const row = await findProbe(system, request.params.id)
+      const row = await findProbe(context.database.system, request.params.id)
       if (row === undefined) throw notFound('probe')
       return showProbe(row)
     },
   )
+}
 
+function addChanges(app: ApiServer, context: ApiContext): void {
   app.post(
     '/probes',
     { config: { needs: 'operator' }, schema: { ...schema, body: NewProbe, response: { 201: Enrolling } } },
@@ -94,7 +101,9 @@ export function registerProbes(app: ApiServer, context: ApiContext): void {
       })
     },
   )
+}
 
+function addEnrolmentAndEnd(app: ApiServer, context: ApiContext): void {
   app.post(
     '/probes/:id/enrolment-token',
     {

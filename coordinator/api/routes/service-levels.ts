@@ -41,9 +41,14 @@ const show = (row: ServiceLevelRow): Static<typeof Shown> => ({
   created_at: isoTime(row.created_at),
 })
 
-export function registerServiceLevels(app: ApiServer, context: ApiContext): void {
-  const schema = { tags: ['service-levels'] }
+const schema = { tags: ['service-levels'] }
 
+export function registerServiceLevels(app: ApiServer, context: ApiContext): void {
+  addReads(app, context)
+  addChanges(app, context)
+}
+
+function addReads(app: ApiServer, context: ApiContext): void {
   app.get(
     '/service-levels',
     {
@@ -73,7 +78,9 @@ export function registerServiceLevels(app: ApiServer, context: ApiContext): void
       return show(level)
     },
   )
+}
 
+function addChanges(app: ApiServer, context: ApiContext): void {
   app.post(
     '/service-levels',
     { config: { needs: 'operator' }, schema: { ...schema, body: NewServiceLevel, response: { 201: Shown } } },
