@@ -35,6 +35,7 @@ export type MailHostPlan = {
 export type QueuedMail = {
   queueName: string
   queueId: string
+  sender: string
   /** UTC ms, of the second in which it came. */
   arrivedMs: number
   recipients: { address: string; delayReason?: string }[]
@@ -222,13 +223,20 @@ function readQueueLine(line: string): QueuedMail {
   const entry = JSON.parse(line) as {
     queue_name: string
     queue_id: string
+    sender: string
     arrival_time: number
     recipients: { address: string; delay_reason?: string }[]
   }
   const recipients = entry.recipients.map(({ address, delay_reason: delayReason }) =>
     delayReason === undefined ? { address } : { address, delayReason },
   )
-  return { queueName: entry.queue_name, queueId: entry.queue_id, arrivedMs: entry.arrival_time * 1000, recipients }
+  return {
+    queueName: entry.queue_name,
+    queueId: entry.queue_id,
+    sender: entry.sender,
+    arrivedMs: entry.arrival_time * 1000,
+    recipients,
+  }
 }
 
 /** The machine's users without its people, whose names could be those of the lab. */
