@@ -1,6 +1,7 @@
 /**
  * `ingest`: results per second from signed frames to committed rows, as the probe link handles them, beside a bare batched INSERT by
- * postgres.js of the same rows into the same table, with the same indexes, ON CONFLICT, batch size and concurrency.
+ * postgres.js of the same rows into the same table, with the same indexes, ON CONFLICT, batch size and concurrency. Each lane is a probe
+ * of its own, because the frames of one probe are handled one after the other.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,17 +10,18 @@ import { silentLogger } from '../../common/log.ts'
 import { publicKeyFromX } from '../../common/mail/jws.ts'
 import { systemRuntime, uuidv7 } from '../../common/runtime.ts'
 import { readProbeFrame, wireVersion, writeFrame } from '../../common/wire/frames.ts'
-import { createKeyPair } from '../../common/wire/keys.ts'
+import { createKeyPair, type KeyPair } from '../../common/wire/keys.ts'
 import { open, seal } from '../../common/wire/seal.ts'
 import type { TestResult } from '../../common/wire/test.ts'
 import { initialMonitorState } from '../../coordinator/core/judgement.ts'
 import { ingestBatch } from '../../coordinator/flow/ingest.ts'
+import { connect, type DatabaseAddress } from '../../coordinator/store/connection.ts'
 import { type Database, openDatabase } from '../../coordinator/store/database.ts'
 import { startEmbeddedPostgres } from '../../coordinator/store/embedded.ts'
 import { median, type Row } from './report.ts'
 
 const batchSize = 200
-const batches = 150
+const batchesPerLane = 40
 const lanes = 4
 const runs = 5
 const monitors = 10_000
@@ -32,22 +34,19 @@ export async function benchIngest(): Promise<Row> {
     process.env.DATABASE_URL === undefined
       ? await startEmbeddedPostgres({ dataDir: folder, logger: silentLogger, runtime: systemRuntime })
       : null
-  const database = await openDatabase({
-    address: process.env.DATABASE_URL ?? embedded?.connection ?? '',
-    logger: silentLogger,
-    runtime: systemRuntime,
-  })
+  const address = process.env.DATABASE_URL ?? embedded?.connection ?? ''
+  const database = await openDatabase({ address, logger: silentLogger, runtime: systemRuntime })
   try {
     const world = await seed(database)
-    const key = createKeyPair()
+    await analyze(address)
     const ours: number[] = []
     const floor: number[] = []
     // In turn, so that a drifting machine strikes both alike; the first round warms up.
     for (let run = 0; run <= runs; run++) {
-      const frames = await Promise.all(Array.from({ length: batches }, () => sealedFrame(world, key)))
-      const oursPerSecond = await perSecond(frames, (frame) => receive(database, world, key, frame))
-      const rows = Array.from({ length: batches }, () => makeResults(world))
-      const floorPerSecond = await perSecond(rows, (results) => bareInsert(database, world, results))
+      const frames = await Promise.all(world.probes.map((probe) => Promise.all(eachBatch(() => sealedFrame(world, probe)))))
+      const oursPerSecond = await perSecond(world, frames, (probe, frame) => receive(database, probe, frame))
+      const rows = world.probes.map(() => eachBatch(() => makeResults(world)))
+      const floorPerSecond = await perSecond(world, rows, (probe, results) => bareInsert(database, world, probe, results))
       if (run === 0) continue
       ours.push(oursPerSecond)
       floor.push(floorPerSecond)
@@ -70,31 +69,37 @@ export async function benchIngest(): Promise<Row> {
   }
 }
 
-async function perSecond<T>(work: T[], handle: (item: T) => Promise<unknown>): Promise<number> {
-  const queue = [...work]
+const eachBatch = <T>(make: () => T): T[] => Array.from({ length: batchesPerLane }, make)
+
+/** All lanes at once; each handles its own work in order. */
+async function perSecond<T>(
+  world: World,
+  work: T[][],
+  handle: (probe: BenchProbe, item: T) => Promise<unknown>,
+): Promise<number> {
   const startedMs = systemRuntime.monotonicMs()
-  const lane = async () => {
-    for (let item = queue.pop(); item !== undefined; item = queue.pop()) await handle(item)
+  const lane = async (probe: BenchProbe, index: number) => {
+    for (const item of work[index] ?? []) await handle(probe, item)
   }
-  await Promise.all(Array.from({ length: lanes }, lane))
-  return (batchSize * work.length * 1000) / (systemRuntime.monotonicMs() - startedMs)
+  await Promise.all(world.probes.map(lane))
+  return (batchSize * batchesPerLane * lanes * 1000) / (systemRuntime.monotonicMs() - startedMs)
 }
 
 /** What the probe link does with a frame, from its text to the committed rows. */
-async function receive(database: Database, world: World, key: ReturnType<typeof createKeyPair>, text: string): Promise<void> {
+async function receive(database: Database, { id, key }: BenchProbe, text: string): Promise<void> {
   const frame = readProbeFrame(text)
   if (frame.type !== 'batch') throw new Error('not a batch')
   const { body } = await open('result_batch', frame.batch, {
     ...audience,
-    trustedKey: () => publicKeyFromX(key.x),
+    trustedKey: (kid) => (kid === key.kid ? publicKeyFromX(key.x) : undefined),
     nowMs: systemRuntime.wallMs(),
     maxAgeMs: 600_000,
   })
-  const refused = await ingestBatch({ database, logger: silentLogger }, { id: world.probeId, region: 'eu' }, body)
+  const refused = await ingestBatch({ database, logger: silentLogger }, { id, region: 'eu' }, body)
   if (refused.length > 0) throw new Error(`refused: ${refused[0]?.detail}`)
 }
 
-async function sealedFrame(world: World, key: ReturnType<typeof createKeyPair>): Promise<string> {
+async function sealedFrame(world: World, { key }: BenchProbe): Promise<string> {
   const id = uuidv7(systemRuntime)
   const health = {
     version: '0',
@@ -110,7 +115,8 @@ async function sealedFrame(world: World, key: ReturnType<typeof createKeyPair>):
   return writeFrame({ v: wireVersion, type: 'batch', id, batch })
 }
 
-type World = { customerId: string; probeId: string; monitorIds: string[]; epochMs: number; next: number }
+type BenchProbe = { id: string; key: KeyPair }
+type World = { customerId: string; probes: BenchProbe[]; monitorIds: string[]; epochMs: number; next: number }
 
 const periodMs = 1_200_000
 
@@ -146,29 +152,30 @@ function makeResults(world: World): TestResult[] {
   })
 }
 
-async function bareInsert(database: Database, world: World, results: TestResult[]): Promise<void> {
+async function bareInsert({ system: sql }: Database, world: World, probe: BenchProbe, results: TestResult[]): Promise<void> {
   const rows = results.map(({ slot: _, ...result }) => ({
     customer_id: world.customerId,
-    probe_id: world.probeId,
+    probe_id: probe.id,
     region: 'eu',
     ...result,
-    stages: JSON.stringify(result.stages),
-    detail: JSON.stringify(result.detail),
+    stages: sql.json(result.stages),
+    detail: sql.json(result.detail),
   }))
-  await database.system`insert into results ${database.system(rows as never)} on conflict do nothing`
+  await sql`insert into results ${sql(rows as never)} on conflict do nothing`
 }
 
-/** Ten thousand monitors of one customer, all held by one probe, quiet. */
+/** Ten thousand monitors of one customer, all held by every probe, quiet. */
 async function seed(database: Database): Promise<World> {
   const id = () => uuidv7(systemRuntime)
-  const [levelId, customerId, probeId] = [id(), id(), id()]
+  const [levelId, customerId] = [id(), id()]
+  const probes = Array.from({ length: lanes }, () => ({ id: id(), key: createKeyPair() }))
   const monitorIds = Array.from({ length: monitors }, id)
   const epochMs = Math.floor(systemRuntime.wallMs() / periodMs) * periodMs - 100 * periodMs
   const sql = database.system
   await sql`insert into service_levels (id, name, vantages, quorum, period_min_s, mode, channels, sms_per_day)
     values (${levelId}, ${levelId}, 3, 2, 60, 'seed', '{sms}', 20)`
   await sql`insert into customers (id, name, service_level_id) values (${customerId}, 'bench', ${levelId})`
-  await sql`insert into probes (id, name, region) values (${probeId}, ${probeId}, 'eu')`
+  for (const probe of probes) await sql`insert into probes (id, name, region) values (${probe.id}, ${probe.id}, 'eu')`
   await sql`
     insert into monitors (customer_id, id, name, kind, target, period_s, timeout_s, slow_s, retest_wait_s, hard_confirm_s, open_period_s, vantages,
       quorum, mode, accept_echo, epoch_at, assign_at)
@@ -177,9 +184,17 @@ async function seed(database: Database): Promise<World> {
   await sql`
     insert into monitor_states (customer_id, monitor_id, state, decision, decision_reason, decision_since, quiet)
     select ${customerId}, id, ${sql.json(initialMonitorState(epochMs))}, 'up', 'all_well', now(), true from unnest(${monitorIds}::uuid[]) as made (id)`
+  const plan = { period_s: periodMs / 1000, target: { address: 'scout@customer.example' } }
   await sql`
     insert into assignments (customer_id, id, monitor_id, probe_id, generation, phase_ms, first_slot, epoch_ms, plan)
-    select ${customerId}, gen_random_uuid(), id, ${probeId}, 1, 0, 0, ${epochMs}, '{"period_s":1200}' from unnest(${monitorIds}::uuid[]) as made (id)`
-  await sql`analyze monitors`.catch(() => undefined)
-  return { customerId, probeId, monitorIds, epochMs, next: 0 }
+    select ${customerId}, gen_random_uuid(), monitor_id, probe_id, 1, 0, 0, ${epochMs}, ${sql.json(plan)}
+    from unnest(${monitorIds}::uuid[]) as made (monitor_id), unnest(${probes.map((probe) => probe.id)}::uuid[]) as held (probe_id)`
+  return { customerId, probes, monitorIds, epochMs, next: 0 }
+}
+
+/** As autovacuum would have done within minutes; it takes the tables' owner. */
+async function analyze(address: DatabaseAddress): Promise<void> {
+  const sql = connect(address, { name: 'bench', connectionsMax: 1, statementMsMax: 0, lockMsMax: 0 })
+  await sql`analyze`
+  await sql.end()
 }
