@@ -39,10 +39,8 @@ async function start(): Promise<void> {
   mkdirSync(join(dataDir, 'logs'), { recursive: true, mode: 0o700 })
   refuseSecondTrial()
   const state = await loadState()
-  if (!existsSync(join(root, 'dist/web/index.html'))) {
-    console.log('  building the dashboard …')
-    await buildWeb()
-  }
+  console.log('  building the dashboard …')
+  await buildWeb()
   console.log('  starting the coordinator and its database …')
   await run('coordinator', ['coordinator/main.ts'], {
     PORT: String(port),

@@ -24,6 +24,7 @@ import { createMetrics } from './metrics.ts'
 import { nextAssignmentDue } from './store/assignments.ts'
 import { type Database, openDatabase } from './store/database.ts'
 import { startEmbeddedPostgres } from './store/embedded.ts'
+import { tidyUp } from './store/housekeeping.ts'
 import { nextStepDue } from './store/incident-log.ts'
 import { nextJudgementDue } from './store/judging.ts'
 import { nextPageDue } from './store/outbox.ts'
@@ -48,6 +49,7 @@ export type CoordinatorOptions = {
 /** Results can be received as long as the last beat is no older than this allows (store/judging.ts, store/outbox.ts). */
 const beatMs = 1_000
 const reviewMs = 10_000
+const tidyMs = 3_600_000
 
 export async function startCoordinator({
   config,
@@ -189,8 +191,13 @@ async function startWorkers(context: FlowContext & Parameters<typeof sendNextPag
       logger.error({ err: error }, `reviewing assignments: ${errorMessage(error)}`),
     ),
   )
+  const stopTidying = repeat(runtime, tidyMs, async () => {
+    await tidyUp(database.system)
+      .then((removed) => logger.debug({ removed }, 'tidied up'))
+      .catch((error: unknown) => logger.error({ err: error }, `tidying up: ${errorMessage(error)}`))
+  })
   return async () => {
-    await stopReviews()
+    await Promise.all([stopReviews(), stopTidying()])
     await Promise.all(unlisten.map((end) => end()))
     await Promise.all(Object.values(workers).map((worker) => worker.stop()))
   }

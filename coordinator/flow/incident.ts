@@ -69,7 +69,8 @@ export async function resolveOpenIncident(
   const { customer_id, now_ms } = monitor
   if (!(await closeIncident(sql, customer_id, incidentId, now_ms))) return
   const cancelled = await cancelPendingPages(sql, customer_id, incidentId)
-  await logIncidentEvent(context, sql, { customer_id, id: incidentId }, now_ms, by, { votes, pages_cancelled: cancelled })
+  await logIncidentEvent(context, sql, { customer_id, id: incidentId }, now_ms, by, { votes, pages_cancelled: cancelled.length })
+  for (const id of cancelled) await announce(sql, 'live', { kind: 'page', customer_id, id })
   const incident = await readIncident(sql, customer_id, incidentId)
   if (incident !== null) await pageRecovery(context, sql, incident, votes, now_ms, by)
   await announce(sql, 'live', { kind: 'incident', customer_id, id: incidentId })

@@ -9,7 +9,7 @@ import { errorMessage, isMailscoutError } from '../../common/errors.ts'
 import { frameBytesMax, heartbeatMs, linkSilenceMsMax, manifestRenewMs } from '../../common/limits.ts'
 import { type CoordinatorFrame, readProbeFrame, wireVersion, writeFrame } from '../../common/wire/frames.ts'
 import { announce } from '../store/announce.ts'
-import { touchSession } from '../store/probe-link.ts'
+import { findProbe, touchSession } from '../store/probe-link.ts'
 import type { HubContext, Session } from './context.ts'
 import { currentCertificate } from './handshake.ts'
 import { sendJobs, sendManifest } from './orders.ts'
@@ -148,6 +148,9 @@ export async function startHub(context: HubContext, httpServer: Server): Promise
     const { probe_id } = JSON.parse(payload) as { probe_id: string }
     const session = sessions.get(probe_id)
     if (session === undefined) return
+    // Retired, or its key taken away so that it can enrol anew.
+    if ((await findProbe(database.system, probe_id))?.key_id !== session.probe.key_id)
+      return session.socket.close(closePolicy, 'PROBE_UNKNOWN')
     await sendJobs(context, session)
     await updateManifest(session)
   }

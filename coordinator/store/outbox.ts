@@ -87,11 +87,11 @@ export async function failPage(sql: Sql, page: ClaimedPage, coordinatorId: strin
     where customer_id = ${page.customer_id} and id = ${page.id} and state = 'sending' and claimed_by = ${coordinatorId}`
 }
 
-/** Pages of an ended incident that nobody is sending at the moment are of no use any more. Returns how many. */
-export async function cancelPendingPages(sql: Sql, customerId: string, incidentId: string): Promise<number> {
-  const { count } = await sql`
-    update pages set state = 'cancelled' where customer_id = ${customerId} and incident_id = ${incidentId} and state = 'pending'`
-  return count
+/** Pages of an ended incident that nobody is sending at the moment are of no use any more. Returns their ids. */
+export async function cancelPendingPages(sql: Sql, customerId: string, incidentId: string): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    update pages set state = 'cancelled' where customer_id = ${customerId} and incident_id = ${incidentId} and state = 'pending' returning id`
+  return rows.map((row) => row.id)
 }
 
 export async function cancelPage(sql: Sql, page: ClaimedPage, coordinatorId: string): Promise<void> {

@@ -3,7 +3,8 @@
 -- Tables without customer_id belong to the operator.
 
 create function customer_matches(customer_id uuid) returns boolean language sql stable parallel safe as $$
-  select current_setting('app.customer', true) = '*' or current_setting('app.customer', true) = customer_id::text
+  select current_setting('app.customer', true) = '*'
+    or customer_id = nullif(nullif(current_setting('app.customer', true), '*'), '')::uuid
 $$;
 
 -- Operator ---------------------------------------------------------------------------------------------------------------------
@@ -300,6 +301,8 @@ create table incidents (
   primary key (customer_id, id),
   foreign key (customer_id, monitor_id) references monitors
 );
+-- Lists are ordered by id, which is by time.
+create index incidents_by_id on incidents (id);
 create index incidents_by_monitor on incidents (customer_id, monitor_id, opened_at desc);
 create unique index incidents_one_open on incidents (customer_id, monitor_id) where resolved_at is null;
 create unique index incidents_open_code on incidents (code) where resolved_at is null;
@@ -344,6 +347,7 @@ create table pages (
   unique (customer_id, incident_id, kind, step, round, recipient),
   foreign key (customer_id, incident_id) references incidents
 );
+create index pages_by_id on pages (id);
 create index pages_due on pages (due_at) where state in ('pending', 'sending');
 
 create table idempotency_keys (
