@@ -50,6 +50,10 @@ export async function startLive(context: LiveContext, readers: Record<LiveKind, 
     (payload) => {
       const notice = readNotice(payload)
       if (notice !== undefined) audiences.gather(notice)
+      // A result also makes the verdict of its vantage fresh.
+      const { kind, monitor_id, customer_id } = notice ?? {}
+      if (kind === 'result' && monitor_id !== undefined)
+        audiences.gather({ kind: 'monitor', id: monitor_id, customer_id: customer_id ?? null }, 'if there is room')
     },
     () => {
       // What was said while the connection was down is lost.
@@ -92,13 +96,13 @@ class Audiences {
     }
   }
 
-  gather(notice: Notice): void {
+  gather(notice: Notice, when: 'always' | 'if there is room' = notice.kind === 'result' ? 'if there is room' : 'always'): void {
     const key = `${notice.kind} ${notice.id}`
-    const full = notice.kind === 'result' ? pendingResultsMax : pendingMax
+    const full = when === 'always' ? pendingMax : pendingResultsMax
     for (const audience of this.#audiences.values()) {
       if (!concerns(audience.whose, notice)) continue
       if (audience.pending.size < full || audience.pending.has(key)) audience.pending.set(key, notice)
-      else if (notice.kind !== 'result') end(audience)
+      else if (when === 'always') end(audience)
     }
     if (this.#hasPending()) this.#cancelFlush ??= this.#flushLater()
   }
