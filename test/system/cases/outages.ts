@@ -1,6 +1,6 @@
 /** What goes wrong with a customer's mail, and who is woken by it: seen by the API and by the phone. */
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import type { Incident } from '../lab/api.ts'
 import { useLab, useMailscout } from '../lab/current.ts'
 import { type Mailscout, operatorPhone } from '../lab/mailscout.ts'
@@ -19,6 +19,7 @@ describe('troubles', { concurrency: true }, () => {
   before(async () => {
     mailscout = await useMailscout()
   })
+  after(() => mailscout.unwatchAll())
 
   describe('that are outages: one incident, one SMS, one all-clear', { concurrency: true }, () => {
     test('the customer’s mail server is stopped', async () => {

@@ -1,6 +1,6 @@
 /** Mail goes out from three regions and comes back, and leaves behind only what it should. */
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import type { Result } from '../lab/api.ts'
 import { useLab, useMailscout } from '../lab/current.ts'
 import { plainMail, readMailbox, sendMail } from '../lab/mail.ts'
@@ -13,6 +13,7 @@ describe('round trips', { concurrency: true }, () => {
   before(async () => {
     mailscout = await useMailscout()
   })
+  after(() => mailscout.unwatchAll())
 
   test('mail returns to three regions, each measured by its own distance, and the monitor is up', async () => {
     const scout = await mailscout.watch('scout')

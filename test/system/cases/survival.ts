@@ -1,6 +1,6 @@
 /** Parts that die or lose one another, one after the other, because all monitors feel it. */
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import type { Result } from '../lab/api.ts'
 import { useLab, useMailscout } from '../lab/current.ts'
 import { type Mailscout, operatorPhone, type Region, regions, returnAddress } from '../lab/mailscout.ts'
@@ -14,6 +14,7 @@ describe('survival', () => {
   before(async () => {
     mailscout = await useMailscout()
   })
+  after(() => mailscout.unwatchAll())
 
   test('a probe that is cut off from the coordinator goes on testing, and its results arrive later, all of them', async () => {
     const watched = await mailscout.watch('unheard')

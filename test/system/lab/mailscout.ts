@@ -50,6 +50,7 @@ export class Mailscout {
   readonly #bundle: string
   #responderConfig: ResponderConfig = { root_keys: [], return_domains: [] }
   #phones = 0
+  #watched: Watched[] = []
 
   private constructor(parts: Pick<Mailscout, 'lab' | 'coordinator' | 'probes' | 'api' | 'socketPath'>, more: Extras) {
     this.lab = parts.lab
@@ -101,7 +102,7 @@ export class Mailscout {
     const on = options.on ?? this.lab.customer
     const address = on.addUser(user)
     // Before the monitor, whose first mail comes at once.
-    if (options.forward !== 'none') this.#installResponder(user, on, options.forward === 'keep')
+    if (options.forward !== 'none') this.#installResponder(user, on, options)
     const phones = options.escalation ?? [{ after_s: 0 }]
     const steps = []
     const numbers: string[] = []
@@ -121,15 +122,22 @@ export class Mailscout {
       ...options.settings,
       escalation_policy_id: policy.id,
     })
-    return new Watched({ api: this.api, sms: this.lab.sms, id, user, address, on, phones: numbers })
+    const watched = new Watched({ api: this.api, sms: this.lab.sms, id, user, address, on, phones: numbers })
+    this.#watched.push(watched)
+    return watched
+  }
+
+  /** Deletes the monitors of the cases that have ended, so that their mail burdens nobody. */
+  async unwatchAll(): Promise<void> {
+    await Promise.all(this.#watched.splice(0).map(({ id }) => this.api.delete(`/v1/monitors/${id}`)))
   }
 
   /** The responder of one user: its configuration and the .forward that runs it. */
-  #installResponder(user: string, on: MailHost, keep: boolean): void {
-    const state_dir = responderState(on, user)
-    const file = on.writeFor(user, 'responder.json', JSON.stringify({ ...this.#responderConfig, state_dir }), 0o644)
+  #installResponder(user: string, on: MailHost, { forward, responder }: MonitorOptions): void {
+    const config = { ...this.#responderConfig, state_dir: responderState(on, user), ...responder }
+    const file = on.writeFor(user, 'responder.json', JSON.stringify(config), 0o644)
     const command = `"|env MAILSCOUT_RESPONDER_CONFIG=${file} ${this.lab.userNode} ${this.#bundle}"`
-    on.setForward(user, keep ? `\\${user}, ${command}` : command)
+    on.setForward(user, forward === 'keep' ? `\\${user}, ${command}` : command)
   }
 
   async probeOf(region: Region): Promise<Probe> {

@@ -11,6 +11,8 @@ export type MonitorOptions = {
   on?: MailHost
   /** Whether the .forward keeps a copy of each mail (default: no), or is not there. */
   forward?: 'drop' | 'keep' | 'none'
+  /** Of the responder, beside what the lab says. */
+  responder?: { addresses?: string[] }
   /** One phone for each step; default: one, at once. */
   escalation?: { after_s: number }[]
   /** Of the monitor, instead of the lab's. */
