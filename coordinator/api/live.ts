@@ -8,13 +8,14 @@
 import { errorMessage } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import type { Runtime } from '../../common/runtime.ts'
-import type { Channels } from '../store/announce.ts'
+import type { LiveKind } from '../store/announce.ts'
 import type { Sql } from '../store/connection.ts'
 import type { Database } from '../store/database.ts'
 import type { Whose } from '../store/paging.ts'
 
-export type Notice = Channels['live']
-export type LiveKind = Notice['kind']
+export type { LiveKind }
+/** One thing that has changed; of a result also its monitor. */
+export type Notice = { kind: LiveKind; customer_id: string | null; id: string; monitor_id?: string }
 
 /** Reads the named resources as the API shows them, as far as the audience may see them. */
 export type LiveReader = (sql: Sql, whose: Whose, notices: Notice[]) => Promise<unknown[]>
@@ -48,12 +49,13 @@ export async function startLive(context: LiveContext, readers: Record<LiveKind, 
   const unlisten = await context.database.listen(
     'live',
     (payload) => {
-      const notice = readNotice(payload)
-      if (notice !== undefined) audiences.gather(notice)
-      // A result also makes the verdict of its vantage fresh.
-      const { kind, monitor_id, customer_id } = notice ?? {}
-      if (kind === 'result' && monitor_id !== undefined)
-        audiences.gather({ kind: 'monitor', id: monitor_id, customer_id: customer_id ?? null }, 'if there is room')
+      for (const notice of readNotices(payload)) {
+        audiences.gather(notice)
+        // A result also makes the verdict of its vantage fresh.
+        const { kind, monitor_id, customer_id } = notice
+        if (kind === 'result' && monitor_id !== undefined)
+          audiences.gather({ kind: 'monitor', id: monitor_id, customer_id }, 'if there is room')
+      }
     },
     () => {
       // What was said while the connection was down is lost.
@@ -155,12 +157,17 @@ const concerns = (whose: Whose, notice: Notice): boolean => whose === null || no
 const readAs = <T>(database: Database, whose: Whose, work: (sql: Sql) => Promise<T>): Promise<T> =>
   whose === null ? work(database.system) : database.asCustomer(whose, work)
 
-/** Undefined for what a newer coordinator on the same database may say. */
-function readNotice(payload: string): Notice | undefined {
+type Told = Partial<Omit<Notice, 'kind'>> & { kind?: string; results?: { id: string; monitor_id: string }[] }
+
+/** A payload names one thing, or many results of one customer. What only a newer coordinator on the same database says is left out. */
+function readNotices(payload: string): Notice[] {
   try {
-    const notice = JSON.parse(payload) as Partial<Notice>
-    return kinds.some((kind) => kind === notice.kind) && typeof notice.id === 'string' ? (notice as Notice) : undefined
+    const { kind: told, customer_id = null, id, monitor_id, results = [] } = JSON.parse(payload) as Told
+    if (told === 'results') return results.map((result) => ({ ...result, kind: 'result', customer_id }))
+    const kind = kinds.find((each) => each === told)
+    if (kind === undefined || typeof id !== 'string') return []
+    return [{ kind, customer_id, id, ...(monitor_id === undefined ? {} : { monitor_id }) }]
   } catch {
-    return undefined
+    return []
   }
 }

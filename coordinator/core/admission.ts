@@ -7,6 +7,8 @@ import type { TestResult } from '../../common/wire/test.ts'
 export type Holding = {
   customer_id: string
   monitor_id: string
+  /** The mail domain that the probe was told to test. */
+  target_domain: string
   generation: number
   epoch_ms: number
   period_s: number
@@ -15,13 +17,14 @@ export type Holding = {
   last_slot: number | null
 }
 
-export type GivenJob = { id: string; customer_id: string; monitor_id: string }
+export type GivenJob = { id: string; customer_id: string; monitor_id: string; target_domain: string }
 
-export type Admission = { customer_id: string } | { code: ErrorCode; detail: string }
+export type Admission = { customer_id: string; target_domain: string } | { code: ErrorCode; detail: string }
 
 /** A probe's clock may run ahead by so much before its times are refused. */
 const futureMsMax = 10 * 60_000
 
+/** `holdings` are those of this probe and the result's monitor. */
 export function admit(
   result: TestResult,
   holdings: readonly Holding[],
@@ -38,15 +41,15 @@ export function admit(
     }
   }
   if (result.cause === 'job') return admitJob(result, jobs)
-  const held = holdings.filter((holding) => holding.monitor_id === result.monitor_id && holding.generation === result.generation)
-  const holding = held.find((candidate) => covers(candidate, result))
-  if (holding !== undefined) return { customer_id: holding.customer_id }
+  const holding = holdings.find((candidate) => candidate.generation === result.generation && covers(candidate, result))
+  if (holding !== undefined) return { customer_id: holding.customer_id, target_domain: holding.target_domain }
   return { code: 'RESULT_FOREIGN', detail: 'This probe did not hold that generation of the monitor at that slot' }
 }
 
 function admitJob(result: TestResult, jobs: ReadonlyMap<string, GivenJob>): Admission {
   const job = result.job_id === null ? undefined : jobs.get(result.job_id)
-  if (job !== undefined && job.monitor_id === result.monitor_id) return { customer_id: job.customer_id }
+  if (job !== undefined && job.monitor_id === result.monitor_id)
+    return { customer_id: job.customer_id, target_domain: job.target_domain }
   return { code: 'RESULT_FOREIGN', detail: 'This probe was given no such job for that monitor' }
 }
 

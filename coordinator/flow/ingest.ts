@@ -6,9 +6,9 @@
 import type { ErrorCode } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import type { ResultBatch } from '../../common/wire/documents.ts'
-import type { TestResult } from '../../common/wire/test.ts'
+import type { Outcome, TestResult } from '../../common/wire/test.ts'
 import { admit } from '../core/admission.ts'
-import { announce, announceAll } from '../store/announce.ts'
+import { announce, announceResults } from '../store/announce.ts'
 import { databaseNowMs } from '../store/clock.ts'
 import type { Sql } from '../store/connection.ts'
 import type { Database } from '../store/database.ts'
@@ -24,11 +24,12 @@ import {
   markForJudging,
   type Proof,
   recordProofs,
-  targetDomains,
 } from '../store/ingest.ts'
 
 export type Refusal = { id: string; code: ErrorCode; detail: string }
 export type ReportingProbe = { id: string; region: string }
+
+type Admitted = AdmittedResult & { target_domain: string }
 
 /** Commits the batch and returns what was refused; everything else is durable when it resolves. */
 export async function ingestBatch(
@@ -36,40 +37,40 @@ export async function ingestBatch(
   probe: ReportingProbe,
   batch: ResultBatch,
 ): Promise<Refusal[]> {
+  const { system } = context.database
   const refused: Refusal[] = []
-  await context.database.system.begin(async (sql) => {
-    const admitted = await admitResults(sql, probe, batch.results, refused)
-    const told = await insertResults(sql, probe, admitted)
-    const overdue = await writeNotes(sql, probe, batch, refused)
-    const proved = await prove(sql, probe, admitted, batch)
+  const admitted: Admitted[] = []
+  await system.begin(async (sql) => {
+    admitted.push(...(await admitResults(sql, probe, batch.results, refused)))
+    // Sent together and run one after the other, so that the transaction waits for the network as seldom as it can.
+    const [told, overdue, proved] = await Promise.all([
+      insertResults(sql, probe, admitted),
+      writeNotes(sql, probe, batch, refused),
+      prove(sql, probe, admitted, batch),
+    ])
     const troubled = [...admitted.filter((result) => result.outcome !== 'ok'), ...overdue]
     const marked = await markForJudging(sql, { probeId: probe.id, told, troubled, proved })
     if (marked > 0) await announce(sql, 'judge')
-    await announceAll(
-      sql,
-      'live',
-      admitted.map(({ customer_id, id, monitor_id }) => ({ kind: 'result', customer_id, id, monitor_id })),
-    )
   })
+  // Not in the transaction: commits that notify wait for each other. Who is not acknowledged sends again, and then this is told again.
+  await announceResults(system, admitted)
   for (const refusal of refused) context.logger.warn({ probe: probe.id, ...refusal }, 'a record was refused')
   return refused
 }
 
-async function admitResults(
-  sql: Sql,
-  probe: ReportingProbe,
-  results: TestResult[],
-  refused: Refusal[],
-): Promise<AdmittedResult[]> {
+async function admitResults(sql: Sql, probe: ReportingProbe, results: TestResult[], refused: Refusal[]): Promise<Admitted[]> {
   if (results.length === 0) return []
-  const holdings = await findHoldings(sql, probe.id, unique(results.map((result) => result.monitor_id)))
-  const jobs = await findGivenJobs(sql, probe.id, unique(results.flatMap((result) => result.job_id ?? [])))
-  const nowMs = await databaseNowMs(sql)
-  const admitted: AdmittedResult[] = []
+  const [holdings, jobs, nowMs] = await Promise.all([
+    findHoldings(sql, probe.id, unique(results.map((result) => result.monitor_id))),
+    findGivenJobs(sql, probe.id, unique(results.flatMap((result) => result.job_id ?? []))),
+    databaseNowMs(sql),
+  ])
+  const holdingsOf = Map.groupBy(holdings, (holding) => holding.monitor_id)
+  const admitted: Admitted[] = []
   for (const result of results) {
-    const admission = admit(result, holdings, jobs, nowMs)
+    const admission = admit(result, holdingsOf.get(result.monitor_id) ?? [], jobs, nowMs)
     if ('code' in admission) refused.push({ id: result.id, ...admission })
-    else admitted.push({ ...result, customer_id: admission.customer_id })
+    else admitted.push({ ...result, ...admission })
   }
   return admitted
 }
@@ -93,17 +94,14 @@ async function writeNotes(sql: Sql, probe: ReportingProbe, batch: ResultBatch, r
 }
 
 /** Verified returns prove the probe's health against failures elsewhere: the newest of the two newest domains is enough. */
-async function prove(sql: Sql, probe: ReportingProbe, admitted: AdmittedResult[], batch: ResultBatch): Promise<boolean> {
-  const returned = admitted.filter((result) => result.outcome === 'ok' || result.outcome === 'slow')
-  const domains = await targetDomains(sql, unique(returned.map((result) => result.monitor_id)))
+async function prove(sql: Sql, probe: ReportingProbe, admitted: Admitted[], batch: ResultBatch): Promise<boolean> {
   const proofs: Proof[] = []
-  for (const { monitor_id, started_at, returned_at } of returned) {
-    const domain = domains.get(monitor_id)
-    if (domain !== undefined && returned_at !== null) proofs.push({ domain, started_at, returned_at, control: false })
+  for (const { target_domain: domain, outcome, started_at, returned_at } of admitted) {
+    if (hasPassed(outcome) && returned_at !== null) proofs.push({ domain, started_at, returned_at, control: false })
   }
   for (const { reference, outcome, started_at, returned_at } of batch.controls) {
-    const passed = outcome === 'ok' || outcome === 'slow'
-    if (passed && returned_at !== null) proofs.push({ domain: domainOf(reference), started_at, returned_at, control: true })
+    if (hasPassed(outcome) && returned_at !== null)
+      proofs.push({ domain: domainOf(reference), started_at, returned_at, control: true })
   }
   const newest = proofs.toSorted((a, b) => b.started_at - a.started_at)
   const second = newest.find((proof) => proof.domain !== newest[0]?.domain)
@@ -111,5 +109,6 @@ async function prove(sql: Sql, probe: ReportingProbe, admitted: AdmittedResult[]
   return newest.length > 0
 }
 
+const hasPassed = (outcome: Outcome): boolean => outcome === 'ok' || outcome === 'slow'
 const domainOf = (address: string): string => (address.split('@')[1] ?? '').toLowerCase()
 const unique = (values: string[]): string[] => [...new Set(values)]

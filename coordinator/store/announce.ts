@@ -1,6 +1,8 @@
 /** Wake-up calls between parts and coordinators, sent with the transaction. They only shorten a poll: due work is always a row. */
 import type { Sql } from './connection.ts'
 
+export type LiveKind = 'result' | 'monitor' | 'incident' | 'page' | 'probe'
+
 export type Channels = {
   /** Monitors are marked for judging. */
   judge: undefined
@@ -11,12 +13,9 @@ export type Channels = {
   /** A probe's manifest or jobs have changed: its hub session looks. */
   probe: { probe_id: string }
   /** What the dashboards show has changed. */
-  live: {
-    kind: 'result' | 'monitor' | 'incident' | 'page' | 'probe'
-    customer_id: string | null
-    id: string
-    monitor_id?: string
-  }
+  live:
+    | { kind: LiveKind; customer_id: string | null; id: string; monitor_id?: string }
+    | { kind: 'results'; customer_id: string; results: { id: string; monitor_id: string }[] }
 }
 
 export async function announce<C extends keyof Channels>(
@@ -27,8 +26,21 @@ export async function announce<C extends keyof Channels>(
   await sql`select pg_notify(${channel}, ${payload.length === 0 ? '' : JSON.stringify(payload[0])})`
 }
 
-/** The same for many at once, in one statement. */
-export async function announceAll<C extends keyof Channels>(sql: Sql, channel: C, payloads: Channels[C][]): Promise<void> {
-  if (payloads.length === 0) return
-  await sql`select pg_notify(${channel}, payload) from unnest(${payloads.map((payload) => JSON.stringify(payload))}::text[]) as told (payload)`
+/** A payload is shorter than 8,000 bytes, and a result takes 97 of them. */
+const resultsPerPayload = 80
+
+/** New results, told to the dashboards: many in one notification, because a busy probe brings hundreds at once. */
+export async function announceResults(
+  sql: Sql,
+  results: readonly { customer_id: string; id: string; monitor_id: string }[],
+): Promise<void> {
+  const payloads: string[] = []
+  for (const [customer_id, theirs] of Map.groupBy(results, (result) => result.customer_id)) {
+    const named = theirs.map(({ id, monitor_id }) => ({ id, monitor_id }))
+    for (let first = 0; first < named.length; first += resultsPerPayload) {
+      const payload: Channels['live'] = { kind: 'results', customer_id, results: named.slice(first, first + resultsPerPayload) }
+      payloads.push(JSON.stringify(payload))
+    }
+  }
+  if (payloads.length > 0) await sql`select pg_notify('live', payload) from unnest(${payloads}::text[]) as told (payload)`
 }

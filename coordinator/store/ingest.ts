@@ -8,14 +8,17 @@ export type AdmittedResult = TestResult & { customer_id: string }
 /** Every assignment that the probe holds or held of these monitors. */
 export function findHoldings(sql: Sql, probeId: string, monitorIds: string[]): Promise<Holding[]> {
   return sql<Holding[]>`
-    select customer_id, monitor_id, generation, epoch_ms, (plan->>'period_s')::int as period_s, phase_ms, first_slot, last_slot
+    select customer_id, monitor_id, lower(split_part(plan->'target'->>'address', '@', 2)) as target_domain, generation, epoch_ms,
+      (plan->>'period_s')::int as period_s, phase_ms, first_slot, last_slot
     from assignments where probe_id = ${probeId} and monitor_id = any(${monitorIds}::uuid[])`
 }
 
 export async function findGivenJobs(sql: Sql, probeId: string, jobIds: string[]): Promise<Map<string, GivenJob>> {
   if (jobIds.length === 0) return new Map()
   const rows = await sql<GivenJob[]>`
-    select id, customer_id, monitor_id from jobs where id = any(${jobIds}::uuid[]) and probe_id = ${probeId}`
+    select j.id, j.customer_id, j.monitor_id, lower(split_part(m.target->>'address', '@', 2)) as target_domain
+    from jobs j join monitors m on m.customer_id = j.customer_id and m.id = j.monitor_id
+    where j.id = any(${jobIds}::uuid[]) and j.probe_id = ${probeId}`
   return new Map(rows.map((job) => [job.id, job]))
 }
 
@@ -41,15 +44,16 @@ export async function insertResults(
   return await sql<{ customer_id: string; monitor_id: string }[]>`
     insert into results (customer_id, id, monitor_id, probe_id, region, generation, cause, job_id, attempt, first_test_id, slot_at, started_at,
       sent_at, returned_at, finished_at, outcome, rtt_ms, stages, stamp_at, clock_offset_ms, detail)
-    select customer_id, id, monitor_id, ${probe.id}, ${probe.region}, generation, cause, job_id, attempt, first_test_id, slot_at, started_at,
-      sent_at, returned_at, finished_at, outcome, rtt_ms, stages::jsonb, stamp_at, clock_offset_ms, detail::jsonb
+    select customer_id, id, monitor_id, ${probe.id}, ${probe.region}, generation, cause, job_id, attempt, first_test_id,
+      to_timestamp(slot_at / 1000), to_timestamp(started_at / 1000), to_timestamp(sent_at / 1000), to_timestamp(returned_at / 1000),
+      to_timestamp(finished_at / 1000), outcome, rtt_ms, stages::jsonb, to_timestamp(stamp_at / 1000), clock_offset_ms, detail::jsonb
     from unnest(
       ${column('customer_id')}::uuid[], ${column('id')}::uuid[], ${column('monitor_id')}::uuid[], ${column('generation')}::int[],
       ${column('cause')}::text[], ${column('job_id')}::uuid[], ${column('attempt')}::int[], ${column('first_test_id')}::uuid[],
-      ${column('slot_at')}::timestamptz[], ${column('started_at')}::timestamptz[], ${column('sent_at')}::timestamptz[],
-      ${column('returned_at')}::timestamptz[], ${column('finished_at')}::timestamptz[], ${column('outcome')}::text[],
+      ${column('slot_at')}::float8[], ${column('started_at')}::float8[], ${column('sent_at')}::float8[],
+      ${column('returned_at')}::float8[], ${column('finished_at')}::float8[], ${column('outcome')}::text[],
       ${column('rtt_ms')}::float8[], ${results.map((result) => JSON.stringify(result.stages))}::text[],
-      ${column('stamp_at')}::timestamptz[], ${column('clock_offset_ms')}::float8[],
+      ${column('stamp_at')}::float8[], ${column('clock_offset_ms')}::float8[],
       ${results.map((result) => JSON.stringify(result.detail))}::text[]
     ) as told (customer_id, id, monitor_id, generation, cause, job_id, attempt, first_test_id, slot_at, started_at, sent_at, returned_at,
       finished_at, outcome, rtt_ms, stages, stamp_at, clock_offset_ms, detail)
@@ -102,13 +106,6 @@ export async function recordProofs(sql: Sql, probeId: string, proofs: Proof[]): 
   }
 }
 
-/** The mail domains of monitors' targets. */
-export async function targetDomains(sql: Sql, monitorIds: string[]): Promise<Map<string, string>> {
-  const rows = await sql<{ id: string; domain: string }[]>`
-    select id, lower(split_part(target->>'address', '@', 2)) as domain from monitors where id = any(${monitorIds}::uuid[])`
-  return new Map(rows.map((row) => [row.id, row.domain]))
-}
-
 export type News = {
   probeId: string
   /** Something new is known of these, good or bad. */
@@ -125,16 +122,15 @@ export type News = {
  * committed. The order of the locks is the same for all, so that batches do not wait for each other in a ring.
  */
 export async function markForJudging(sql: Sql, { probeId, told, troubled, proved }: News): Promise<number> {
-  const column = (name: 'customer_id' | 'monitor_id') => [...told, ...troubled].map((monitor) => monitor[name])
-  const isTrouble = [...told.map(() => 0), ...troubled.map(() => 1)]
+  const concerned = [...told, ...troubled]
+  const monitorIds = concerned.map((monitor) => monitor.monitor_id)
+  const customerIds = [...new Set(concerned.map((monitor) => monitor.customer_id))]
+  const troubledIds = troubled.map((monitor) => monitor.monitor_id)
   const { count } = await sql`
-    with news as (
-      select customer_id, monitor_id, max(trouble) as trouble
-      from unnest(${column('customer_id')}::uuid[], ${column('monitor_id')}::uuid[], ${isTrouble}::int[]) as n (customer_id, monitor_id, trouble)
-      group by 1, 2
-    ), concerned as (
-      select s.customer_id, s.monitor_id from news n join monitor_states s on s.customer_id = n.customer_id and s.monitor_id = n.monitor_id
-      where not s.quiet or n.trouble = 1
+    with concerned as (
+      select customer_id, monitor_id from monitor_states
+      where customer_id = any(${customerIds}::uuid[]) and monitor_id = any(${monitorIds}::uuid[])
+        and (not quiet or monitor_id = any(${troubledIds}::uuid[]))
       union
       select customer_id, monitor_id from monitor_states
       where ${proved} and awaiting_proof @> array[${probeId}]::uuid[] and awaiting_proof <> '{}'
