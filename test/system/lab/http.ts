@@ -18,7 +18,7 @@ export class HttpClient {
   static async to(programs: Programs, at: Place & { name: string }, port: number, directory: string): Promise<HttpClient> {
     const socketPath = join(directory, `${at.name}-${port}.sock`)
     const script = join(import.meta.dirname, 'inside/relay.ts')
-    const command = [process.execPath, script, socketPath, '127.0.0.1', String(port)]
+    const command = [process.execPath, script, socketPath, `127.0.0.1:${port}`]
     const relay = programs.start({ name: `relay-${at.name}-${port}`, at, command })
     await relay.awaitLog(/relaying to/)
     return new HttpClient(socketPath)

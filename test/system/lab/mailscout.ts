@@ -76,7 +76,7 @@ export class Mailscout {
     const key = randomBytes(32).toString('base64url')
     const coordinator = startCoordinator(lab, key)
     const [client, bundle] = await Promise.all([
-      HttpClient.to(lab.programs, lab.host('coordinator'), coordinatorPort, join(lab.directory, 'run')),
+      HttpClient.to(lab.programs, lab.host('coordinator'), coordinatorPort, lab.directory),
       buildResponder(join(lab.directory, 'mailscout-responder.cjs')),
       attacker.start(),
       coordinator.awaitLog(/coordinator ready/, 60_000),

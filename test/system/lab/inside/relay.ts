@@ -1,11 +1,15 @@
-/** Carries connections from a Unix socket, which every network namespace can reach, to a TCP port of this one. */
+/**
+ * Carries connections between a Unix socket, which every network namespace can reach, and a TCP port of this one.
+ * Arguments: where it listens (a path or a port), where it connects to (a path or HOST:PORT).
+ */
 import { connect, createServer } from 'node:net'
 
-const [socketPath, host, port] = process.argv.slice(2) as [string, string, string]
+const [from, to] = process.argv.slice(2) as [string, string]
+const target = to.startsWith('/') ? { path: to } : { host: to.split(':')[0] ?? '', port: Number(to.split(':')[1]) }
 
 createServer((near) => {
-  const far = connect(Number(port), host)
+  const far = connect(target)
   near.pipe(far).pipe(near)
   near.on('error', () => far.destroy())
   far.on('error', () => near.destroy())
-}).listen(socketPath, () => console.log(`relaying to ${host}:${port}`))
+}).listen(from.startsWith('/') ? { path: from } : { port: Number(from) }, () => console.log(`relaying to ${to}`))
