@@ -217,11 +217,12 @@ function slotAnswersMs(vantage: VantageEvidence, sinceMs: number, rules: Monitor
 
 /** Puts a probe of the pool in the place of each lost vantage whose vote is out. Its vote counts as missing from then on. */
 function replaceLost(suspicion: Suspicion, rules: MonitorRules, evidence: Evidence, nowMs: number) {
-  const votes = suspicionVotes(evidence.vantages, suspicion, rules, nowMs)
   const substitutes = { ...suspicion.substitutes }
   const asked = { ...suspicion.asked }
   const effects: Effect[] = []
-  const newcomers: VantageEvidence[] = []
+  const seated = evidence.pool.filter(({ probe_id }) => Object.values(substitutes).includes(probe_id))
+  const newcomers = seated.map((probe) => newcomer(probe, nowMs))
+  const votes = suspicionVotes([...evidence.vantages, ...newcomers], suspicion, rules, nowMs)
   for (const absent of votes.filter(isAbsent)) {
     const present = [...votes.filter((vote) => !isAbsent(vote)).map((vote) => vote.vantage), ...newcomers]
     const substitute = evidence.pool.find(({ domain }) => !present.some((other) => shareFate(other.domain, domain)))

@@ -1,0 +1,351 @@
+/**
+ * A small world around the pure judgement: probes that keep their timetable, test again and do as they are asked, mail that fares as the
+ * story says, links and coordinators that may be away. Times are seconds since the start of the story; what happened is told as lines:
+ *
+ *   20:05 suspected test_failed
+ *   20:06 ask us, ap
+ *   40:31 down quorum_fails
+ *   40:31 PAGE customer: eu fail, us fail, ap fail
+ */
+import type { Outcome } from '../../common/wire/test.ts'
+import type { Evidence, MonitorRules, MonitorState, VantageEvidence, VoteView } from '../../coordinator/core/evidence.ts'
+import type { FailureDomain } from '../../coordinator/core/failure-domain.ts'
+import { initialMonitorState, isQuiet, judge } from '../../coordinator/core/judgement.ts'
+import type { TestFact } from '../../coordinator/core/verdict.ts'
+
+export const defaultRules: MonitorRules = {
+  period_s: 1200,
+  timeout_s: 600,
+  slow_s: 120,
+  retest_wait_s: 30,
+  hard_confirm_s: 180,
+  open_period_s: 300,
+  vantages: 3,
+  quorum: 2,
+  mode: 'seed',
+}
+
+/** How one test ends, and how long that takes, in seconds. `lost` mail is waited for until the timeout. */
+export type Fate = 'ok' | 'slow' | 'lost' | 'refused' | 'unreachable' | 'deferred' | 'blocked' | 'not_run'
+
+export type Setting = {
+  regions?: string[]
+  rules?: Partial<MonitorRules>
+  /** What becomes of a mail that this region sends at this second. */
+  mail?: (region: string, at: number) => Fate
+  /** The probe's control trips return: it can prove its health. */
+  proves?: (region: string, at: number) => boolean
+  /** The probe is connected. Otherwise it tests on, and delivers when it is back. */
+  linked?: (region: string, at: number) => boolean
+  /** The probe works at all. */
+  alive?: (region: string, at: number) => boolean
+  /** A coordinator works. */
+  coordinating?: (at: number) => boolean
+  /** Probes that stand by. */
+  pool?: string[]
+  /** The monitor has returned before. */
+  watched?: boolean
+  domainOf?: (region: string) => FailureDomain
+}
+
+type Probe = {
+  region: string
+  planned: boolean
+  phase: number
+  tests: TestFact[]
+  overdue: { test_id: string; started_ms: number }[]
+  spool: (() => void)[]
+  proofMs: number | null
+  lastSeenMs: number
+  slot: number | null
+  passed: boolean
+  /** The probe's own re-tests (probe/retest.ts): the failing first test, until a test passes. */
+  sequence: { first: string; next: 'retest' | 'open' } | null
+}
+
+const startMs = Date.UTC(2026, 10, 23, 0, 0, 0)
+const clock = (ms: number): string => {
+  const s = Math.round((ms - startMs) / 1000)
+  return `${String(Math.floor(s / 60)).padStart(2, '0')}:${String(s % 60).padStart(2, '0')}`
+}
+
+export class Story {
+  readonly lines: string[] = []
+  readonly rules: MonitorRules
+  readonly opened: { at: number; kind: string; since: number; votes: VoteView[] }[] = []
+  readonly asks: { at: number; region: string; cause: string }[] = []
+  readonly resolved: number[] = []
+  readonly confirmed: number[] = []
+  state: MonitorState
+  readonly #setting: Required<Setting>
+  readonly #probes: Probe[]
+  #events: { ms: number; order: number; run: () => void }[] = []
+  #nowMs = startMs
+  #wakeMs: number | null = null
+  #order = 0
+  #observingSinceMs = startMs - 86_400_000
+  #tests = 0
+
+  constructor(setting: Setting = {}) {
+    const regions = setting.regions ?? ['eu', 'us', 'ap']
+    this.rules = { ...defaultRules, vantages: regions.length, quorum: Math.min(2, regions.length), ...setting.rules }
+    this.#setting = {
+      mail: () => 'ok',
+      proves: () => true,
+      linked: () => true,
+      alive: () => true,
+      coordinating: () => true,
+      pool: [],
+      watched: true,
+      rules: {},
+      domainOf: (region) => ({ region, asn: null, return_domain: `${region}.probe.example` }),
+      ...setting,
+      regions,
+    }
+    this.state = { ...initialMonitorState(startMs), ...(this.#setting.watched ? { watched: true, decision: 'up' as const } : {}) }
+    this.#probes = [...regions, ...this.#setting.pool].map((region, index) => ({
+      region,
+      planned: index < regions.length,
+      phase: (this.rules.period_s * index) / regions.length,
+      tests: [],
+      overdue: [],
+      spool: [],
+      proofMs: null,
+      lastSeenMs: startMs,
+      slot: null,
+      passed: false,
+      sequence: null,
+    }))
+    for (const probe of this.#probes) {
+      if (probe.planned) this.#at(startMs + probe.phase * 1000, () => this.#runSlot(probe))
+    }
+    this.#at(startMs, () => this.#heartbeat(true))
+    this.judge()
+  }
+
+  /** Lets time pass until this second. */
+  until(at: number): this {
+    const endMs = startMs + at * 1000
+    for (;;) {
+      const event = this.#events.toSorted((a, b) => a.ms - b.ms || a.order - b.order)[0]
+      const wakeMs = this.#coordinating(this.#nowMs) ? this.#wakeMs : null
+      const nextMs = Math.min(event?.ms ?? Number.POSITIVE_INFINITY, wakeMs ?? Number.POSITIVE_INFINITY)
+      if (nextMs > endMs) break
+      const wasCoordinating = this.#coordinating(this.#nowMs)
+      this.#nowMs = Math.max(this.#nowMs, nextMs)
+      if (!wasCoordinating && this.#coordinating(this.#nowMs)) this.#observingSinceMs = this.#nowMs
+      if (event !== undefined && event.ms <= nextMs) {
+        this.#events = this.#events.filter((other) => other !== event)
+        event.run()
+      } else this.judge()
+    }
+    this.#nowMs = endMs
+    return this
+  }
+
+  /** The lines told since this was last asked. */
+  told(): string[] {
+    return this.lines.splice(0)
+  }
+
+  evidence(): Evidence {
+    const now = this.#nowMs
+    const substitutes = Object.values(this.state.suspicion?.substitutes ?? {})
+    const isLost = (probe: Probe) => now - probe.lastSeenMs > 60_000
+    return {
+      vantages: this.#probes
+        .filter((probe) => probe.planned || substitutes.includes(probe.region))
+        .map((probe) => this.#evidenceOf(probe, isLost(probe))),
+      pool: this.#probes
+        .filter((probe) => !probe.planned && !isLost(probe) && !substitutes.includes(probe.region))
+        .map((probe) => ({ probe_id: probe.region, domain: this.#setting.domainOf(probe.region) })),
+      observing_since_ms: this.#observingSinceMs,
+    }
+  }
+
+  judge(): void {
+    if (!this.#coordinating(this.#nowMs)) return
+    const before = this.state
+    const judgement = judge(before, this.rules, this.evidence(), this.#nowMs)
+    this.state = judgement.state
+    this.#wakeMs = judgement.wake_ms
+    if (before.decision !== this.state.decision) this.#tell(`${this.state.decision} ${this.state.reason}`)
+    const asked = judgement.effects.flatMap((effect) => (effect.kind === 'ask' ? [effect.probe_id] : []))
+    if (asked.length > 0) this.#tell(`ask ${asked.join(', ')}`)
+    for (const effect of judgement.effects) {
+      switch (effect.kind) {
+        case 'ask':
+          this.asks.push({ at: this.second(), region: effect.probe_id, cause: effect.cause })
+          this.#giveJob(effect.probe_id)
+          break
+        case 'open_incident':
+          this.opened.push({
+            at: this.second(),
+            kind: effect.incident_kind,
+            since: (effect.since_ms - startMs) / 1000,
+            votes: effect.votes,
+          })
+          this.#tell(`PAGE ${effect.incident_kind === 'down' ? 'customer' : 'operator'}: ${ballots(effect.votes)}`)
+          break
+        case 'confirm_incident':
+          this.confirmed.push(this.second())
+          this.#tell(`PAGE customer: ${ballots(effect.votes)}`)
+          break
+        case 'resolve_incident':
+          this.resolved.push(this.second())
+          this.#tell('RESOLVED')
+      }
+    }
+  }
+
+  second = (): number => (this.#nowMs - startMs) / 1000
+
+  /** A test out of turn that nobody but a person asked for. */
+  testNow(region: string): void {
+    this.#giveJob(region)
+  }
+
+  #evidenceOf(probe: Probe, lost: boolean): VantageEvidence {
+    return {
+      probe_id: probe.region,
+      region: probe.region,
+      domain: this.#setting.domainOf(probe.region),
+      planned: probe.planned,
+      lost,
+      assigned_ms: startMs,
+      tests: probe.tests.toSorted((a, b) => b.started_ms - a.started_ms),
+      overdue: probe.overdue,
+      slot_started_ms: probe.slot,
+      proof_started_ms: probe.proofMs,
+      passed_before: probe.passed,
+    }
+  }
+
+  #at(ms: number, run: () => void): void {
+    this.#events.push({ ms, order: ++this.#order, run })
+  }
+
+  #tell(line: string): void {
+    this.lines.push(`${clock(this.#nowMs)} ${line}`)
+  }
+
+  #coordinating = (ms: number): boolean => this.#setting.coordinating((ms - startMs) / 1000)
+  #linked = (probe: Probe): boolean =>
+    this.#coordinating(this.#nowMs) && this.#setting.linked(probe.region, this.second()) && this.#alive(probe)
+  #alive = (probe: Probe): boolean => this.#setting.alive(probe.region, this.second())
+
+  /** Every 5 s: who is there is seen, and delivers what has waited. */
+  #heartbeat(wasCoordinating: boolean): void {
+    const coordinating = this.#coordinating(this.#nowMs)
+    if (coordinating && !wasCoordinating) this.judge()
+    for (const probe of wasCoordinating ? this.#probes.filter(this.#linked) : []) {
+      probe.lastSeenMs = this.#nowMs
+      for (const deliver of probe.spool.splice(0)) deliver()
+    }
+    this.#at(this.#nowMs + 5000, () => this.#heartbeat(coordinating))
+  }
+
+  #runSlot(probe: Probe): void {
+    probe.slot = this.#nowMs
+    this.#at(this.#nowMs + this.rules.period_s * 1000, () => this.#runSlot(probe))
+    this.#start(probe, 'slot')
+  }
+
+  #giveJob(region: string): void {
+    const probe = this.#probes.find((candidate) => candidate.region === region)
+    if (probe !== undefined) this.#at(this.#nowMs + 1000, () => this.#linked(probe) && this.#start(probe, 'job'))
+  }
+
+  #start(probe: Probe, cause: TestFact['cause']): void {
+    if (!this.#alive(probe)) return
+    const startedMs = this.#nowMs
+    const fate = this.#setting.mail(probe.region, this.second())
+    const id = `${probe.region}-${++this.#tests}`
+    const tookMs = this.#durationMs(fate)
+    if (tookMs > this.rules.slow_s * 1000) {
+      this.#at(startedMs + this.rules.slow_s * 1000, () => {
+        this.#report(probe, () => {
+          probe.overdue.push({ test_id: id, started_ms: startedMs })
+          this.judge()
+        })
+      })
+    }
+    const attempt = cause === 'retest' ? 2 : 1
+    const first_test_id = cause === 'retest' ? (probe.sequence?.first ?? null) : null
+    this.#at(startedMs + tookMs, () => {
+      const test = { id, cause, attempt, first_test_id, started_ms: startedMs, finished_ms: this.#nowMs, outcome: outcomes[fate] }
+      this.#finish(probe, test)
+    })
+  }
+
+  #finish(probe: Probe, test: TestFact): void {
+    if (!this.#alive(probe)) return
+    const passes = test.outcome === 'ok' || test.outcome === 'slow'
+    if (passes) probe.passed = true
+    this.#goOn(probe, test, passes)
+    const proves = this.#setting.proves(probe.region, this.second())
+    this.#report(probe, () => {
+      probe.tests.push(test)
+      if (proves && !passes) probe.proofMs = Math.max(probe.proofMs ?? 0, test.finished_ms)
+      const quiet = isQuiet(this.state)
+      if (!quiet || test.outcome !== 'ok') this.judge()
+    })
+  }
+
+  /** As probe/retest.ts: one re-test after a failing slot, then the faster rhythm until a test passes. */
+  #goOn(probe: Probe, test: TestFact, passes: boolean): void {
+    if (test.cause === 'job' || test.outcome === 'blocked' || test.outcome === 'not_run') return
+    if (passes) probe.sequence = null
+    else if (probe.sequence === null && test.cause === 'slot') {
+      probe.sequence = { first: test.id, next: 'retest' }
+      const soonest = test.finished_ms + this.rules.retest_wait_s * 1000
+      const confirmed = test.started_ms + this.rules.hard_confirm_s * 1000
+      const hard = test.outcome === 'refused' || test.outcome === 'bounced' || test.outcome === 'dns'
+      this.#at(hard ? Math.max(soonest, confirmed) : soonest, () => this.#start(probe, 'retest'))
+    } else if (test.cause === 'retest') {
+      probe.sequence = { first: test.id, next: 'open' }
+      const paced = test.started_ms + this.rules.open_period_s * 1000
+      this.#at(Math.max(paced, test.finished_ms), () => this.#runOpen(probe))
+    }
+  }
+
+  #runOpen(probe: Probe): void {
+    if (probe.sequence?.next !== 'open') return
+    this.#at(this.#nowMs + this.rules.open_period_s * 1000, () => this.#runOpen(probe))
+    this.#start(probe, 'open')
+  }
+
+  #report(probe: Probe, deliver: () => void): void {
+    if (this.#linked(probe) && probe.spool.length === 0) deliver()
+    else probe.spool.push(deliver)
+  }
+
+  #durationMs(fate: Fate): number {
+    const { slow_s, timeout_s } = this.rules
+    const seconds: Record<Fate, number> = {
+      ok: Math.min(4, slow_s / 2),
+      slow: (slow_s + timeout_s) / 2,
+      lost: timeout_s,
+      unreachable: timeout_s,
+      deferred: timeout_s,
+      refused: 1,
+      blocked: 1,
+      not_run: 0,
+    }
+    return seconds[fate] * 1000
+  }
+}
+
+const outcomes: Record<Fate, Outcome> = {
+  ok: 'ok',
+  slow: 'slow',
+  lost: 'timeout',
+  refused: 'refused',
+  unreachable: 'unreachable',
+  deferred: 'deferred',
+  blocked: 'blocked',
+  not_run: 'not_run',
+}
+
+const ballots = (votes: VoteView[]): string =>
+  votes.length === 0 ? 'no votes' : votes.map(({ region, vote }) => `${region} ${vote}`).join(', ')
