@@ -37,8 +37,9 @@ const rendezvousWeight = (monitorId: string, probeId: string): string =>
 export type Holder = { probe_id: string; position: number }
 
 /**
- * Who holds the monitor's positions from now on: healthy holders stay where they are, vacancies go to healthy candidates in distinct
- * failure domains, and where there are none a lost holder stays: it may still be testing.
+ * Who holds the monitor's positions from now on. Healthy holders in distinct failure domains stay where they are; healthy candidates in
+ * further domains come next; then whoever shares one, holders before others, so that nobody is moved for nothing. A lost holder stays
+ * where nobody takes its place: it may still be testing.
  */
 export function fillPositions(
   monitorId: string,
@@ -47,34 +48,39 @@ export function fillPositions(
   candidates: readonly (Candidate & { healthy: boolean })[],
 ): Holder[] {
   const byId = new Map(candidates.map((candidate) => [candidate.probe_id, candidate]))
-  const kept: (Holder & Candidate)[] = []
-  for (const holder of holders) {
-    const candidate = byId.get(holder.probe_id)
-    if (candidate?.healthy !== true || holder.position >= count) continue
-    if (!kept.some((other) => shareFate(other.domain, candidate.domain))) kept.push({ ...holder, ...candidate })
+  const seats = new Map<number, Candidate>()
+  const isSeated = ({ probe_id }: { probe_id: string }) => [...seats.values()].some((seated) => seated.probe_id === probe_id)
+  const clashes = ({ domain }: Candidate) => [...seats.values()].some((seated) => shareFate(seated.domain, domain))
+  const stay = (may: (candidate: Candidate & { healthy: boolean }) => boolean) => {
+    for (const { probe_id, position } of holders) {
+      const candidate = byId.get(probe_id)
+      if (candidate === undefined || position >= count || seats.has(position) || isSeated(candidate)) continue
+      if (may(candidate)) seats.set(position, candidate)
+    }
   }
-  const free = (chosen: readonly Holder[]) =>
-    Array.from({ length: count }, (_, position) => position).filter(
-      (position) => !chosen.some((holder) => holder.position === position),
-    )
-  const healthy = candidates.filter(
-    (candidate) => candidate.healthy && !kept.some((holder) => holder.probe_id === candidate.probe_id),
+  // Vacant places are filled first, then those of the lost, and only then those of holders that are well.
+  const worth = (position: number): number => {
+    const holder = holders.find((candidate) => candidate.position === position)
+    if (holder === undefined || !byId.has(holder.probe_id)) return 0
+    return byId.get(holder.probe_id)?.healthy === true ? 2 : 1
+  }
+  const seatAll = (arriving: readonly Candidate[], may: (candidate: Candidate) => boolean) => {
+    for (const candidate of arriving) {
+      const free = Array.from({ length: count }, (_, position) => position).filter((position) => !seats.has(position))
+      const [position] = free.toSorted((a, b) => worth(a) - worth(b))
+      if (position !== undefined && !isSeated(candidate) && may(candidate)) seats.set(position, candidate)
+    }
+  }
+  const healthy = candidates.filter((candidate) => candidate.healthy)
+  const ranked = chooseVantages(monitorId, healthy, healthy.length)
+  stay((holder) => holder.healthy && !clashes(holder))
+  seatAll(ranked, (candidate) => !clashes(candidate))
+  stay((holder) => holder.healthy)
+  seatAll(ranked, () => true)
+  stay(() => true)
+  seatAll(
+    holders.flatMap(({ probe_id }) => byId.get(probe_id) ?? []),
+    () => true,
   )
-  const newcomers = chooseVantages(monitorId, healthy, healthy.length)
-    .toSorted((a, b) => Number(clashes(a, kept)) - Number(clashes(b, kept)))
-    .slice(0, count - kept.length)
-  const staffed = [...kept, ...zip(newcomers, free(kept))]
-  const lost = holders.filter(({ probe_id }) => byId.has(probe_id) && !staffed.some((holder) => holder.probe_id === probe_id))
-  return [...staffed, ...zip(lost, free(staffed))]
-    .map(({ probe_id, position }) => ({ probe_id, position }))
-    .sort((a, b) => a.position - b.position)
+  return [...seats].map(([position, { probe_id }]) => ({ probe_id, position })).sort((a, b) => a.position - b.position)
 }
-
-const clashes = (candidate: Candidate, kept: readonly Candidate[]): boolean =>
-  kept.some((holder) => shareFate(holder.domain, candidate.domain))
-
-const zip = (probes: readonly { probe_id: string }[], positions: number[]): Holder[] =>
-  positions.flatMap((position, index) => {
-    const probe = probes[index]
-    return probe === undefined ? [] : [{ probe_id: probe.probe_id, position }]
-  })

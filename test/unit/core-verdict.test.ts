@@ -1,0 +1,115 @@
+/** From the fact that a probe reports to the verdict that only the coordinator makes of it. */
+import { describe, expect, test } from 'vitest'
+import { type Outcome, outcomes } from '../../common/wire/test.ts'
+import { describeCause, leadingFailure } from '../../coordinator/core/cause.ts'
+import type { VoteView } from '../../coordinator/core/evidence.ts'
+import { standingVerdict, type TestFact, type VantageContext, verdictOf } from '../../coordinator/core/verdict.ts'
+
+const startedMs = Date.UTC(2026, 10, 23, 12)
+const ended = (outcome: Outcome): TestFact => ({
+  id: 'test',
+  cause: 'slot',
+  attempt: 1,
+  first_test_id: null,
+  started_ms: startedMs,
+  finished_ms: startedMs + 600_000,
+  outcome,
+})
+const proven: VantageContext = { proof_started_ms: startedMs + 540_000, passed_before: true }
+const soon = startedMs + 601_000
+const later = startedMs + 660_000
+
+describe('a verdict', () => {
+  test.each<[Outcome, string]>([
+    ['ok', 'pass returned'],
+    ['slow', 'slow returned_slow'],
+    ['timeout', 'fail failed'],
+    ['echo', 'fail failed'],
+    ['bounced', 'fail failed'],
+    ['refused', 'fail failed'],
+    ['deferred', 'fail failed'],
+    ['unreachable', 'fail failed'],
+    ['tls', 'fail failed'],
+    ['dns', 'fail failed'],
+    ['auth', 'fail failed'],
+    ['blocked', 'abstain sender_blocked'],
+    ['not_run', 'abstain not_run'],
+  ])('%s of a probe that has proved its health: %s', (outcome, expected) => {
+    const { verdict, reason } = verdictOf(ended(outcome), proven, soon)
+    expect(`${verdict} ${reason}`).toBe(expected)
+  })
+
+  test('every outcome has one', () => {
+    for (const outcome of outcomes)
+      expect(describeCause(outcome, { timeout_s: 600, server_words: null, mx: null }).text).not.toBe('')
+  })
+
+  test.each<[string, Partial<VantageContext>, number, string]>([
+    ['without proof yet, it is waited for', { proof_started_ms: null }, soon, 'waiting awaiting_proof'],
+    [
+      'a proof from before the test was sent proves nothing about it',
+      { proof_started_ms: startedMs - 1 },
+      soon,
+      'waiting awaiting_proof',
+    ],
+    ['a proof sent with the test does', { proof_started_ms: startedMs }, soon, 'fail failed'],
+    ['after a minute without proof the word does not count', { proof_started_ms: null }, later, 'abstain probe_unproven'],
+    ['a proof that comes late still counts', { proof_started_ms: startedMs + 1 }, later, 'fail failed'],
+  ])('%s', (_, context, nowMs, expected) => {
+    const { verdict, reason } = verdictOf(ended('timeout'), { ...proven, ...context }, nowMs)
+    expect(`${verdict} ${reason}`).toBe(expected)
+  })
+
+  test('a deferral of who has never passed is a first greylisting', () => {
+    expect(verdictOf(ended('deferred'), { ...proven, passed_before: false }, soon)).toEqual({
+      verdict: 'abstain',
+      reason: 'never_passed_greylisting',
+    })
+  })
+})
+
+describe('a standing verdict', () => {
+  const monitor = { period_s: 1200, timeout_s: 600 }
+  const staleMs = startedMs + 600_000 + (1200 + 600 + 60) * 1000
+
+  test('is no_data before the first test', () => {
+    expect(standingVerdict(null, proven, monitor, soon)).toEqual({ verdict: 'no_data', reason: 'no_test_yet' })
+  })
+  test('becomes no_data after period, timeout and a minute', () => {
+    expect(standingVerdict(ended('ok'), proven, monitor, staleMs).verdict).toBe('pass')
+    expect(standingVerdict(ended('ok'), proven, monitor, staleMs + 1)).toEqual({ verdict: 'no_data', reason: 'stale' })
+  })
+  test('shows a failure that waits for its proof as one', () => {
+    expect(standingVerdict(ended('timeout'), { ...proven, proof_started_ms: null }, monitor, soon).verdict).toBe('fail')
+  })
+})
+
+describe('the cause that people are told', () => {
+  const vote = (of: VoteView['vote'], outcome: Outcome | null): VoteView => ({
+    probe_id: 'p',
+    region: 'eu',
+    vote: of,
+    reason: 'failed',
+    outcome,
+    test_id: null,
+  })
+
+  test.each<[string, VoteView[], Outcome | undefined]>([
+    ['what most failing vantages report', [vote('fail', 'refused'), vote('fail', 'timeout'), vote('fail', 'timeout')], 'timeout'],
+    ['of equals the first', [vote('fail', 'refused'), vote('fail', 'timeout')], 'refused'],
+    [
+      'those whose word does not count are not asked',
+      [vote('abstain', 'blocked'), vote('abstain', 'blocked'), vote('fail', 'timeout')],
+      'timeout',
+    ],
+    ['unless there is nobody else', [vote('abstain', 'not_run'), vote('missing', null)], 'not_run'],
+    ['a pass is no cause', [vote('pass', 'ok'), vote('missing', null)], undefined],
+  ])('%s', (_, votes, outcome) => {
+    expect(leadingFailure(votes)?.outcome ?? undefined).toBe(outcome)
+  })
+
+  test('names the server and its words', () => {
+    const facts = { timeout_s: 600, server_words: '550 5.1.1 no such user', mx: 'mx.example' }
+    expect(describeCause('refused', facts).text).toBe('mx.example refuses the mail: 550 5.1.1 no such user')
+  })
+})
