@@ -33,7 +33,7 @@ const readingAgeMsMax = 4 * hourMs
 
 export function createClock(options: { runtime: Runtime; servers: readonly NtpServer[]; logger: Logger }): Clock {
   const { runtime, servers, logger } = options
-  let latest: (ClockReading & { atMs: number }) | null = null
+  let latest: (ClockReading & { atMs: number; atWallMs: number }) | null = null
   let cancelNext = (): void => {}
   let stopped = false
 
@@ -44,7 +44,8 @@ export function createClock(options: { runtime: Runtime; servers: readonly NtpSe
       if (servers.length > 0) logger.warn({ servers }, 'no NTP server answered: the offset of the clock is unknown')
       return
     }
-    latest = { offsetMs: best.offsetMs, errorMs: best.delayMs / 2 + best.rootErrorMs, atMs: runtime.monotonicMs() }
+    const errorMs = best.delayMs / 2 + best.rootErrorMs
+    latest = { offsetMs: best.offsetMs, errorMs, atMs: runtime.monotonicMs(), atWallMs: runtime.wallMs() }
     if (Math.abs(best.offsetMs) > 1000)
       logger.warn({ offsetMs: best.offsetMs }, "this machine's clock is wrong: synchronise it by NTP")
   }
@@ -52,7 +53,12 @@ export function createClock(options: { runtime: Runtime; servers: readonly NtpSe
   const reading = (): ClockReading | null => {
     const ageMs = latest === null ? 0 : runtime.monotonicMs() - latest.atMs
     if (latest === null || ageMs > readingAgeMsMax) return null
-    return { offsetMs: latest.offsetMs, errorMs: latest.errorMs + (ageMs * driftPpm) / 1e6 }
+    // Whoever has set the wall clock since then has changed what it lacks. Whole milliseconds, read apart, differ by one or so.
+    const setByMs = runtime.wallMs() - latest.atWallMs - ageMs
+    return {
+      offsetMs: Math.abs(setByMs) < 2 ? latest.offsetMs : latest.offsetMs - setByMs,
+      errorMs: latest.errorMs + (ageMs * driftPpm) / 1e6,
+    }
   }
 
   const checkAgain = async (): Promise<void> => {

@@ -87,7 +87,7 @@ export class Machinery {
       journal: this.#journal,
       spool,
       courier: options.courier ?? courierOf(options),
-      clockOffsetMs: () => this.#clock.reading()?.offsetMs ?? null,
+      clock: () => this.#clock.reading(),
       onEnd: (trip) => this.#ended(trip),
       onControlWanted: (sinceMs, testTimeoutMs) => this.#controls.request(sinceMs, testTimeoutMs),
       onRecord: () => this.#recorded(),

@@ -11,6 +11,7 @@ import type {
   TestPlan,
   TestResult,
 } from '../common/wire/test.ts'
+import type { ClockReading } from './clock.ts'
 import type { Sequence } from './retest.ts'
 import { type Course, type RoundTrip, rttMs } from './round-trip.ts'
 
@@ -83,7 +84,7 @@ export function courseOf(order: TripOrder): Course {
 }
 
 /** The account of a test that is over. */
-export function resultOf(order: TestOrder, state: RoundTrip, clockOffsetMs: number | null): TestResult {
+export function resultOf(order: TestOrder, state: RoundTrip, clock: ClockReading | null): TestResult {
   const ending = endingOf(state)
   const back = backOf(state)
   return {
@@ -104,8 +105,8 @@ export function resultOf(order: TestOrder, state: RoundTrip, clockOffsetMs: numb
     rtt_ms: back === null ? null : duration(rttMs(state, back)),
     stages: stagesOf(state),
     stamp_at: back?.stampAtMs ?? null,
-    clock_offset_ms: clockOffsetMs,
-    detail: ending.detail,
+    clock_offset_ms: clock?.offsetMs ?? null,
+    detail: { ...ending.detail, ...(clock === null ? {} : { clock_error_ms: clock.errorMs }) },
   }
 }
 

@@ -6,6 +6,7 @@
 import { errorMessage, MailscoutError } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
 import type { Runtime } from '../common/runtime.ts'
+import type { ClockReading } from './clock.ts'
 import { Heap } from './heap.ts'
 import type { Journal } from './journal.ts'
 import { begin, type Instant, nextWakeAt, type Step, step, type TripEffect, type TripEvent } from './round-trip.ts'
@@ -20,8 +21,8 @@ export type TripsOptions = {
   journal: Journal
   spool: Pick<Spool, 'put'>
   courier: Courier
-  /** What the wall clock lacks, in ms; null where it is unknown. */
-  clockOffsetMs: () => number | null
+  /** What the wall clock lacks; null where it is unknown. */
+  clock: () => ClockReading | null
   /** Called in the transaction that ends a trip, to write down what follows; what it returns is called once that is durable. */
   onEnd: (trip: Trip) => () => void
   onControlWanted: (sinceMs: number, testTimeoutMs: number) => void
@@ -148,7 +149,7 @@ export class Trips {
   }
 
   #write({ order, state }: Trip, next: Step): () => void {
-    const { store, journal, spool, clockOffsetMs, onEnd } = this.#options
+    const { store, journal, spool, clock, onEnd } = this.#options
     if (next.state === state) return () => {}
     return store.transaction(() => {
       const ended = next.state.phase === 'over'
@@ -159,7 +160,7 @@ export class Trips {
         journal.save(order.id, next.state)
         return () => {}
       }
-      if (order.kind === 'test') spool.put({ kind: 'result', id: order.id, body: resultOf(order, next.state, clockOffsetMs()) })
+      if (order.kind === 'test') spool.put({ kind: 'result', id: order.id, body: resultOf(order, next.state, clock()) })
       else spool.put({ kind: 'control', id: order.id, body: controlTripOf(order, next.state) })
       journal.end(order.id, next.state.back !== null, this.#now().wallMs)
       return onEnd({ order, state: next.state })

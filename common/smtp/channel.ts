@@ -140,11 +140,9 @@ export class Channel {
     })
   }
 
-  /** Writes; `onFlushed` is called once the kernel has all of it. A failure shows in the reply that does not come. */
-  write(data: string | Buffer, onFlushed?: () => void): void {
-    this.#socket?.write(data, (error) => {
-      if (error === null || error === undefined) onFlushed?.()
-    })
+  /** Writes. A failure shows in the reply that does not come. */
+  write(data: string | Buffer): void {
+    this.#socket?.write(data)
   }
 
   /** Says goodbye in the background: the socket is gone a second later at the latest, and keeps no process alive. */

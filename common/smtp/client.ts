@@ -60,7 +60,7 @@ export type SendResult = {
   stages: StageTime[]
   startedAtWallMs: number
   startedAtMonotonicMs: number
-  /** The instant at which the last byte of the mail, the final dot, was written. */
+  /** The instant at which the mail was handed to the network in one write: its last byte cannot have left before. */
   sentAtWallMs: number
   endOfDataMonotonicMs: number
   greeting: ServerWords
@@ -272,14 +272,11 @@ class Dialogue {
   /** The body and the final dot in one write: apart, Nagle's algorithm and a delayed acknowledgement cost 40 ms. */
   async #transmit(): Promise<Pick<SendResult, 'sentAtWallMs' | 'endOfDataMonotonicMs' | 'reply'>> {
     const { runtime } = this.#options
-    const now = () => ({ sentAtWallMs: runtime.wallMs(), endOfDataMonotonicMs: runtime.monotonicMs() })
-    let sent: ReturnType<typeof now> | undefined
+    // Read before the write: a busy event loop hears of its end late, and then the mail would seem to have arrived before it left.
+    const sent = { sentAtWallMs: runtime.wallMs(), endOfDataMonotonicMs: runtime.monotonicMs() }
     this.#acceptedUnknown = true
-    this.#channel.write(this.#body.wire, () => {
-      sent = now()
-    })
+    this.#channel.write(this.#body.wire)
     const reply = await this.#channel.reply()
-    sent ??= now()
     this.#acceptedUnknown = false
     return { ...sent, reply: serverWords(this.#mustBe(2, reply)) }
   }

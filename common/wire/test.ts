@@ -97,6 +97,8 @@ export const ResultDetail = strict({
   clock_suspect: Type.Optional(Type.Boolean()),
   /** Delay between the responder's stamps where a delivery was repeated. */
   first_stamp_at: Type.Optional(TimeMs),
+  /** The most that `clock_offset_ms` may be wrong by. */
+  clock_error_ms: Type.Optional(Type.Number({ minimum: 0, maximum: 1e12 })),
   via: Type.Optional(literals('smtp', 'imap')),
   responder_version: Type.Optional(Type.String({ maxLength: 40 })),
 })

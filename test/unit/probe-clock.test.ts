@@ -90,6 +90,16 @@ describe('the check of the clock', () => {
     expect(reading?.errorMs).toBeLessThan(1000)
   })
 
+  it('knows that somebody has set the wall clock since', async () => {
+    let setByMs = 0
+    const runtime = { ...systemRuntime, wallMs: () => systemRuntime.wallMs() + setByMs }
+    const clock = createClock({ runtime, servers: [await ntpServer(5000)], logger: silentLogger })
+    await clock.check()
+    setByMs = 5000
+    const reading = clock.reading()
+    expect(Math.abs(reading?.offsetMs ?? 5000)).toBeLessThanOrEqual((reading?.errorMs ?? 0) + 2)
+  })
+
   it('leaves the offset unknown when nobody answers', async () => {
     const deaf = createSocket('udp4')
     onTestFinished(() => void deaf.close())
