@@ -7,8 +7,9 @@
  */
 import type { Evidence, Judgement, MonitorRules, MonitorState } from './evidence.ts'
 import { witnesses } from './failure-domain.ts'
+import { hedge } from './hedge.ts'
 import { judgeIncident } from './incident.ts'
-import { hedge, judgeSuspicion, openSuspicion, turn } from './suspicion.ts'
+import { judgeSuspicion, openSuspicion, turn } from './suspicion.ts'
 import { staleAfterMs, standingVerdict, type Verdict } from './verdict.ts'
 
 export type { Decision, Effect, Evidence, Judgement, Mode, MonitorRules, MonitorState } from './evidence.ts'

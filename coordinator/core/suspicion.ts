@@ -1,30 +1,10 @@
 /** The one open question about a monitor: opened by a failing test, answered by the votes, or given up at its deadline. */
+import { answerMs, askMissing, nextWake, reportGraceMs } from './asking.ts'
 import type { Effect, Evidence, Judgement, MonitorRules, MonitorState, Suspicion, VantageEvidence } from './evidence.ts'
 import { shareFate } from './failure-domain.ts'
 import { decide } from './quorum.ts'
-import { isHardFailure, proofWaitMs, type TestFact, verdictOf } from './verdict.ts'
-import {
-  type CastVote,
-  effectiveMode,
-  hardFailureLasted,
-  isAbsent,
-  isStale,
-  suspicionVotes,
-  tallyVotes,
-  testsItself,
-  testsSince,
-  viewOf,
-} from './votes.ts'
-
-/** A test is given this long after its timeout to be reported. */
-const reportGraceMs = 15_000
-/** While a vote is out: how often to look whether its probe has been lost and must be replaced, or is back and can be asked. */
-const lookAgainMs = 30_000
-/** A slot starts with up to 3 s of jitter, and up to 30 s late where the probe was busy (probe/timetable.ts). */
-const slotStartSpreadMs = 33_000
-
-/** The longest that an answer to a question asked now may take. */
-const answerMs = (rules: MonitorRules): number => rules.timeout_s * 1000 + reportGraceMs
+import { isHardFailure, type TestFact, verdictOf } from './verdict.ts'
+import { type CastVote, hardFailureLasted, isAbsent, isStale, suspicionVotes, tallyVotes, viewOf } from './votes.ts'
 
 /** The suspicion that the evidence opens, or null. */
 export function openSuspicion(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Suspicion | null {
@@ -165,56 +145,6 @@ function openEffect(kind: 'down' | 'unconfirmed', suspicion: Suspicion, evidence
   }
 }
 
-/**
- * Asks every vantage whose vote is out and that is there, unless a slot of its own that has begun since will answer: once, and in an
- * open (unconfirmed) incident again and again.
- */
-function askMissing(
-  suspicion: Suspicion,
-  votes: CastVote[],
-  held: boolean,
-  rules: MonitorRules,
-  incidentOpen: boolean,
-  nowMs: number,
-) {
-  const asked = { ...suspicion.asked }
-  const againMs = incidentOpen ? rules.open_period_s * 1000 : Number.POSITIVE_INFINITY
-  const holdEndsMs = suspicion.since_ms + rules.hard_confirm_s * 1000
-  const wanted = (cast: CastVote): boolean => {
-    const lastMs = asked[cast.probe_id]
-    if (cast.vantage.lost) return false
-    if (cast.test !== null && cast.probe_id === suspicion.first_probe_id && cast.test.id === suspicion.first_test_id) {
-      // The probe itself tests a failing slot again, but not what it was asked for.
-      const retestMs = retestByJobMs(cast, rules)
-      return retestMs !== null && nowMs >= retestMs && (lastMs ?? 0) < cast.test.finished_ms
-    }
-    if (held && cast.vote === 'fail' && nowMs >= holdEndsMs) return (lastMs ?? 0) < holdEndsMs
-    const isOut = cast.vote === 'missing' && (cast.test === null || cast.reason === 'stale')
-    const mayChange = incidentOpen && (cast.vote === 'abstain' || (cast.vote === 'fail' && !testsItself(cast)))
-    if (!(isOut || mayChange) || slotAnswersMs(cast.vantage, suspicion.since_ms, rules, nowMs) !== null) return false
-    return lastMs === undefined || nowMs >= lastMs + againMs
-  }
-  const effects: Effect[] = []
-  for (const cast of votes.filter(wanted)) {
-    asked[cast.probe_id] = nowMs
-    effects.push({ kind: 'ask', probe_id: cast.probe_id, cause: 'confirm' })
-  }
-  return { suspicion: { ...suspicion, asked }, effects }
-}
-
-/** When to ask for the re-test of a failure that came from a job; null for those that the probe tests again by itself. */
-const retestByJobMs = ({ reason, test }: CastVote, rules: MonitorRules): number | null =>
-  reason === 'retest_awaited' && test?.cause === 'job' ? test.finished_ms + rules.retest_wait_s * 1000 : null
-
-/** By when the vantage's own slot, begun since then, will have answered; null where none is running. */
-function slotAnswersMs(vantage: VantageEvidence, sinceMs: number, rules: MonitorRules, nowMs: number): number | null {
-  const startedMs = vantage.slot_started_ms
-  if (startedMs === null || startedMs < sinceMs || vantage.lost) return null
-  if (vantage.tests.some((test) => test.cause === 'slot' && test.started_ms >= startedMs)) return null
-  const answersMs = startedMs + answerMs(rules)
-  return nowMs < answersMs ? answersMs : null
-}
-
 /** Puts a probe of the pool in the place of each lost vantage whose vote is out. Its vote counts as missing from then on. */
 function replaceLost(suspicion: Suspicion, rules: MonitorRules, evidence: Evidence, nowMs: number) {
   const substitutes = { ...suspicion.substitutes }
@@ -248,61 +178,6 @@ const newcomer = ({ probe_id, domain }: Evidence['pool'][number], nowMs: number)
   proof_started_ms: null,
   passed_before: false,
 })
-
-function nextWake(
-  suspicion: Suspicion,
-  deadlineMs: number,
-  votes: CastVote[],
-  rules: MonitorRules,
-  incidentOpen: boolean,
-  nowMs: number,
-): number {
-  const times = [incidentOpen ? nowMs + rules.open_period_s * 1000 : deadlineMs]
-  times.push(suspicion.since_ms + rules.hard_confirm_s * 1000)
-  for (const cast of votes) {
-    const { reason, test, vantage, vote } = cast
-    if (reason === 'awaiting_proof' && test !== null) times.push(test.finished_ms + proofWaitMs)
-    times.push(retestByJobMs(cast, rules) ?? 0, slotAnswersMs(vantage, suspicion.since_ms, rules, nowMs) ?? 0)
-    if (vote === 'missing' && !incidentOpen) times.push(nowMs + lookAgainMs)
-  }
-  return Math.min(...times.filter((time) => time > nowMs))
-}
-
-type Hedging = { hedge: MonitorState['hedge']; effects: Effect[]; wake_ms: number | null }
-const noHedge: Hedging = { hedge: null, effects: [], wake_ms: null }
-
-/** In mode `hedged` the peers start as soon as a mail is merely slow. */
-export function hedge(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Hedging {
-  if (effectiveMode(rules) !== 'hedged') return noHedge
-  const late = evidence.vantages
-    .flatMap((vantage) => vantage.overdue.map((overdue) => ({ ...overdue, vantage })))
-    // Only a slot's mail starts others: what was started because of one would start them again, for as long as mail is slow.
-    .filter(({ started_ms, vantage }) => isSlotStart(started_ms, vantage, rules))
-    .filter(({ test_id, vantage }) => !vantage.tests.some((test) => test.id === test_id))
-    .filter(({ started_ms }) => nowMs < started_ms + answerMs(rules))
-    .sort((a, b) => a.started_ms - b.started_ms)
-  const [first] = late
-  if (first === undefined) return noHedge
-  const wake_ms = first.started_ms + answerMs(rules)
-  const fresh = late.find(({ started_ms }) => state.hedge === null || started_ms > state.hedge.since_ms)
-  if (fresh === undefined) return { hedge: state.hedge, effects: [], wake_ms }
-  const asked: Record<string, number> = {}
-  const effects: Effect[] = []
-  for (const vantage of evidence.vantages) {
-    if (!vantage.planned || vantage.lost || vantage === fresh.vantage) continue
-    if (testsSince(vantage, fresh.started_ms).length > 0) continue
-    if (slotAnswersMs(vantage, fresh.started_ms, rules, nowMs) !== null) continue
-    asked[vantage.probe_id] = nowMs
-    effects.push({ kind: 'ask', probe_id: vantage.probe_id, cause: 'confirm' })
-  }
-  return { hedge: { test_id: fresh.test_id, since_ms: nowMs, asked }, effects, wake_ms }
-}
-
-function isSlotStart(startedMs: number, { slot_started_ms }: VantageEvidence, { period_s }: MonitorRules): boolean {
-  if (slot_started_ms === null) return false
-  const periodMs = period_s * 1000
-  return (((startedMs - slot_started_ms) % periodMs) + periodMs) % periodMs <= Math.min(slotStartSpreadMs, periodMs / 4)
-}
 
 /** The state with its decision; the decision's age counts from when it last changed. */
 export function turn(

@@ -116,19 +116,17 @@ export async function reassignUnderstaffed(sql: Sql): Promise<number> {
   return count
 }
 
-/**
- * Monitors with a vantage that has been lost for a minute, or retired, where a healthy probe could take its place. `for update` is
- * left to the claim.
- */
+/** Monitors with a vantage that has been lost for a minute, or retired, where a probe that is there could take its place. */
 export async function reassignLost(sql: Sql): Promise<number> {
   const { count } = await sql`
-    update monitors m set assign_at = now() where deleted_at is null and assign_at is null and exists (
-      select 1 from assignments a join probes p on p.id = a.probe_id
-      where a.customer_id = m.customer_id and a.monitor_id = m.id and a.last_slot is null and a.withdrawn_at is null
-        and (p.retired_at is not null or p.last_seen_at < now() - interval '60 seconds'))
-      and exists (
-        select 1 from probes p where p.retired_at is null and p.last_seen_at > now() - interval '45 seconds'
-          and not exists (select 1 from assignments a where a.customer_id = m.customer_id and a.monitor_id = m.id and a.probe_id = p.id
-            and a.last_slot is null and a.withdrawn_at is null))`
+    with lost as (
+      select distinct a.customer_id, a.monitor_id from probes p join assignments a on a.probe_id = p.id
+      where (p.retired_at is not null or p.last_seen_at < now() - interval '60 seconds') and a.last_slot is null and a.withdrawn_at is null
+    )
+    update monitors m set assign_at = now() from lost
+    where m.customer_id = lost.customer_id and m.id = lost.monitor_id and m.deleted_at is null and m.assign_at is null and exists (
+      select 1 from probes p where p.enrolled_at is not null and p.retired_at is null and p.last_seen_at > now() - interval '45 seconds'
+        and not exists (select 1 from assignments a where a.customer_id = m.customer_id and a.monitor_id = m.id and a.probe_id = p.id
+          and a.last_slot is null and a.withdrawn_at is null))`
   return count
 }

@@ -1,0 +1,81 @@
+/** Who is asked for a test out of turn while a suspicion is open, and when to look at it again. */
+import type { Effect, MonitorRules, Suspicion, VantageEvidence } from './evidence.ts'
+import { proofWaitMs } from './verdict.ts'
+import { type CastVote, testsItself } from './votes.ts'
+
+/** A test is given this long after its timeout to be reported. */
+export const reportGraceMs = 15_000
+/** While a vote is out: how often to look whether its probe has been lost and must be replaced, or is back and can be asked. */
+const lookAgainMs = 30_000
+
+/** The longest that an answer to a question asked now may take. */
+export const answerMs = (rules: MonitorRules): number => rules.timeout_s * 1000 + reportGraceMs
+
+/**
+ * Asks every vantage whose vote is out and that is there, unless a slot of its own that has begun since will answer: once, and in an
+ * open (unconfirmed) incident again and again.
+ */
+export function askMissing(
+  suspicion: Suspicion,
+  votes: CastVote[],
+  held: boolean,
+  rules: MonitorRules,
+  incidentOpen: boolean,
+  nowMs: number,
+) {
+  const asked = { ...suspicion.asked }
+  const againMs = incidentOpen ? rules.open_period_s * 1000 : Number.POSITIVE_INFINITY
+  const holdEndsMs = suspicion.since_ms + rules.hard_confirm_s * 1000
+  const wanted = (cast: CastVote): boolean => {
+    const lastMs = asked[cast.probe_id]
+    if (cast.vantage.lost) return false
+    if (cast.test !== null && cast.probe_id === suspicion.first_probe_id && cast.test.id === suspicion.first_test_id) {
+      // The probe itself tests a failing slot again, but not what it was asked for.
+      const retestMs = retestByJobMs(cast, rules)
+      return retestMs !== null && nowMs >= retestMs && (lastMs ?? 0) < cast.test.finished_ms
+    }
+    if (held && cast.vote === 'fail' && nowMs >= holdEndsMs) return (lastMs ?? 0) < holdEndsMs
+    const isOut = cast.vote === 'missing' && (cast.test === null || cast.reason === 'stale')
+    const mayChange = incidentOpen && (cast.vote === 'abstain' || (cast.vote === 'fail' && !testsItself(cast)))
+    if (!(isOut || mayChange) || slotAnswersMs(cast.vantage, suspicion.since_ms, rules, nowMs) !== null) return false
+    return lastMs === undefined || nowMs >= lastMs + againMs
+  }
+  const effects: Effect[] = []
+  for (const cast of votes.filter(wanted)) {
+    asked[cast.probe_id] = nowMs
+    effects.push({ kind: 'ask', probe_id: cast.probe_id, cause: 'confirm' })
+  }
+  return { suspicion: { ...suspicion, asked }, effects }
+}
+
+/** When to ask for the re-test of a failure that came from a job; null for those that the probe tests again by itself. */
+const retestByJobMs = ({ reason, test }: CastVote, rules: MonitorRules): number | null =>
+  reason === 'retest_awaited' && test?.cause === 'job' ? test.finished_ms + rules.retest_wait_s * 1000 : null
+
+/** By when the vantage's own slot, begun since then, will have answered; null where none is running. */
+export function slotAnswersMs(vantage: VantageEvidence, sinceMs: number, rules: MonitorRules, nowMs: number): number | null {
+  const startedMs = vantage.slot_started_ms
+  if (startedMs === null || startedMs < sinceMs || vantage.lost) return null
+  if (vantage.tests.some((test) => test.cause === 'slot' && test.started_ms >= startedMs)) return null
+  const answersMs = startedMs + answerMs(rules)
+  return nowMs < answersMs ? answersMs : null
+}
+
+export function nextWake(
+  suspicion: Suspicion,
+  deadlineMs: number,
+  votes: CastVote[],
+  rules: MonitorRules,
+  incidentOpen: boolean,
+  nowMs: number,
+): number {
+  const times = [incidentOpen ? nowMs + rules.open_period_s * 1000 : deadlineMs]
+  times.push(suspicion.since_ms + rules.hard_confirm_s * 1000)
+  for (const cast of votes) {
+    const { reason, test, vantage, vote } = cast
+    if (reason === 'awaiting_proof' && test !== null) times.push(test.finished_ms + proofWaitMs)
+    times.push(retestByJobMs(cast, rules) ?? 0, slotAnswersMs(vantage, suspicion.since_ms, rules, nowMs) ?? 0)
+    if (vote === 'missing' && !incidentOpen) times.push(nowMs + lookAgainMs)
+  }
+  return Math.min(...times.filter((time) => time > nowMs))
+}
