@@ -98,6 +98,41 @@ describe('troubles', { concurrency: true }, () => {
     })
   })
 
+  describe('while the SMS gateway has its own', { concurrency: true }, () => {
+    test('it takes the SMS and its answer is lost: the SMS comes once more, marked, because a doubled page beats silence', async () => {
+      const user = 'doubtful'
+      const watched = await mailscout.watch(user)
+      await watched.awaitUp()
+      const { detection_bound_s } = await watched.monitor()
+      lab.sms.behave('accept-then-hang', watched.phones[0])
+      lab.customer.discard(user)
+      await watched.awaitSms(1, detection_bound_s * 1000)
+      lab.sms.behave('accept', watched.phones[0])
+      const texts = (await watched.awaitSms(2, 30_000)).map(({ text }) => text)
+      assert.match(texts[0] ?? '', /^DOWN doubtful /)
+      assert.equal(texts[1]?.slice(0, 140), `(repeat) ${texts[0]}`.slice(0, 140))
+      lab.customer.accept(user)
+      assert.match((await watched.awaitSms(3, recoveryWithinMs))[2]?.text ?? '', /^UP doubtful /)
+      await never('a fourth SMS', () => watched.sms().length > 3, calmMs)
+    })
+
+    test('it is out of order for a while: the SMS comes when it works again, once', async () => {
+      const user = 'delayed'
+      const watched = await mailscout.watch(user)
+      await watched.awaitUp()
+      const { detection_bound_s } = await watched.monitor()
+      lab.sms.behave('refuse', watched.phones[0])
+      lab.customer.discard(user)
+      const attempts = () => lab.sms.requests(watched.phones[0]).length
+      await watched.until('two attempts', detection_bound_s * 1000, () => attempts() >= 2)
+      lab.sms.behave('accept', watched.phones[0])
+      assert.match((await watched.awaitSms(1, 60_000))[0]?.text ?? '', /^DOWN delayed /)
+      lab.customer.accept(user)
+      assert.match((await watched.awaitSms(2, recoveryWithinMs))[1]?.text ?? '', /^UP delayed /)
+      await never('a third SMS', () => watched.sms().length > 2, calmMs)
+    })
+  })
+
   describe('that wake nobody', { concurrency: true }, () => {
     test('a refusal for a moment', async () => {
       const user = 'slipped'

@@ -3,7 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 
 /** Package, and the file (a glob) that shows that it is there already. */
-const wanted: readonly (readonly [string, string])[] = [
+export type Wanted = readonly [name: string, proof: string]
+
+const ofTheLab: readonly Wanted[] = [
   ['iproute2', '/{usr/,}{s,}bin/ip'],
   ['nftables', '/usr/sbin/nft'],
   ['openssl', '/usr/bin/openssl'],
@@ -16,13 +18,13 @@ const wanted: readonly (readonly [string, string])[] = [
 
 const policy = '/usr/sbin/policy-rc.d'
 
-/** Throws with the end of apt's output when a package cannot be had. */
-export function install(): void {
+/** What the lab runs, and `more`. Throws with the end of apt's output when a package cannot be had. */
+export function install(more: readonly Wanted[] = []): void {
   if (process.getuid?.() !== 0) throw new Error('the system tests make network namespaces: run them as root')
   ensureTunDevice()
-  const missing = wanted.filter(([, proof]) => globSync(proof).length === 0).map(([name]) => name)
+  const missing = [...ofTheLab, ...more].filter(([, proof]) => globSync(proof).length === 0).map(([name]) => name)
   if (missing.length === 0) return
-  console.log(`lab: installing ${missing.join(', ')}`)
+  console.error(`lab: installing ${missing.join(', ')}`)
   withoutStartingDaemons(() => {
     // Debian's Postfix would write a configuration for this machine: the lab brings its own.
     spawnSync('debconf-set-selections', { input: 'postfix postfix/main_mailer_type select No configuration\n' })

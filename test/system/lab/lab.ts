@@ -135,7 +135,7 @@ export function removeRun(runId: string, keepFiles = false): void {
 export function removeLeftovers(): void {
   for (const namespace of namespacesOf('ms')) {
     const runId = /^ms(\d+)-/.exec(namespace)?.[1]
-    if (runId !== undefined && !isSystemTest(Number(runId))) removeRun(runId)
+    if (runId !== undefined && !usesLab(Number(runId))) removeRun(runId)
   }
 }
 
@@ -144,7 +144,7 @@ function namespacePrefix(runId: string): string {
 }
 
 /** A zombie has no command line, and another program that got the number later has another one. */
-function isSystemTest(pid: number): boolean {
+function usesLab(pid: number): boolean {
   const file = `/proc/${pid}/cmdline`
-  return existsSync(file) && readFileSync(file, 'utf8').includes('system/main.ts')
+  return existsSync(file) && /(system|bench)\/main\.ts/.test(readFileSync(file, 'utf8'))
 }
