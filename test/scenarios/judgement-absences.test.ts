@@ -1,6 +1,7 @@
 /** What the judgement makes of those who are away: probes, their links, the coordinator. Silence is never taken for a failing vote. */
 import { describe, expect, test } from 'vitest'
-import { type Fate, Story } from '../support/judgement-story.ts'
+import type { Fate } from '../support/judgement-setting.ts'
+import { Story } from '../support/judgement-story.ts'
 
 const min = 60
 const hour = 60 * min

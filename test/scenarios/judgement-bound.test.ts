@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { detectionBoundS, detectionBudgetS } from '../../coordinator/core/detection-bound.ts'
 import type { Mode } from '../../coordinator/core/evidence.ts'
-import { defaultRules, type Setting, Story } from '../support/judgement-story.ts'
+import { defaultRules, type Setting } from '../support/judgement-setting.ts'
+import { Story } from '../support/judgement-story.ts'
 
 const modes: Mode[] = ['seed', 'fast', 'hedged']
 const courses = [1, 2, 3, 4, 8].flatMap((vantages) =>

@@ -3,7 +3,8 @@
  * two witnesses. Slots: eu 0:00, 20:00, …; us 6:40, 26:40, …; ap 13:20, 33:20, … Each story is told by the transcript of its judgements.
  */
 import { describe, expect, test } from 'vitest'
-import { type Fate, Story } from '../support/judgement-story.ts'
+import type { Fate } from '../support/judgement-setting.ts'
+import { Story } from '../support/judgement-story.ts'
 
 const min = 60
 const from =

@@ -6,7 +6,7 @@ import type { Evidence, MonitorRules, MonitorState, VantageEvidence } from '../.
 import { witnesses } from '../../coordinator/core/failure-domain.ts'
 import { initialMonitorState, judge } from '../../coordinator/core/judgement.ts'
 import { isFailure, type TestFact } from '../../coordinator/core/verdict.ts'
-import { defaultRules } from '../support/judgement-story.ts'
+import { defaultRules } from '../support/judgement-setting.ts'
 
 const nowMs = Date.UTC(2026, 10, 23, 12)
 const s = 1000

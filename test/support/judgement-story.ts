@@ -7,46 +7,10 @@
  *   40:31 down quorum_fails
  *   40:31 PAGE customer: eu fail, us fail, ap fail
  */
-import type { Outcome } from '../../common/wire/test.ts'
 import type { Evidence, MonitorRules, MonitorState, VantageEvidence, VoteView } from '../../coordinator/core/evidence.ts'
-import type { FailureDomain } from '../../coordinator/core/failure-domain.ts'
 import { initialMonitorState, isQuiet, judge } from '../../coordinator/core/judgement.ts'
 import type { TestFact } from '../../coordinator/core/verdict.ts'
-
-export const defaultRules: MonitorRules = {
-  period_s: 1200,
-  timeout_s: 600,
-  slow_s: 120,
-  retest_wait_s: 30,
-  hard_confirm_s: 180,
-  open_period_s: 300,
-  vantages: 3,
-  quorum: 2,
-  mode: 'seed',
-}
-
-/** How one test ends, and how long that takes, in seconds. `lost` mail is waited for until the timeout. */
-export type Fate = 'ok' | 'slow' | 'lost' | 'refused' | 'unreachable' | 'deferred' | 'blocked' | 'not_run'
-
-export type Setting = {
-  regions?: string[]
-  rules?: Partial<MonitorRules>
-  /** What becomes of a mail that this region sends at this second. */
-  mail?: (region: string, at: number) => Fate
-  /** The probe's control trips return: it can prove its health. */
-  proves?: (region: string, at: number) => boolean
-  /** The probe is connected. Otherwise it tests on, and delivers when it is back. */
-  linked?: (region: string, at: number) => boolean
-  /** The probe works at all. */
-  alive?: (region: string, at: number) => boolean
-  /** A coordinator works. */
-  coordinating?: (at: number) => boolean
-  /** Probes that stand by. */
-  pool?: string[]
-  /** The monitor has returned before. */
-  watched?: boolean
-  domainOf?: (region: string) => FailureDomain
-}
+import { defaultRules, fateMs, outcomeOf, type Setting } from './judgement-setting.ts'
 
 type Probe = {
   region: string
@@ -261,7 +225,7 @@ export class Story {
     const startedMs = this.#nowMs
     const fate = this.#setting.mail(probe.region, this.second())
     const id = `${probe.region}-${++this.#tests}`
-    const tookMs = this.#durationMs(fate)
+    const tookMs = fateMs(fate, this.rules)
     if (tookMs > this.rules.slow_s * 1000) {
       this.#at(startedMs + this.rules.slow_s * 1000, () => {
         this.#report(probe, () => {
@@ -273,7 +237,15 @@ export class Story {
     const attempt = cause === 'retest' ? 2 : 1
     const first_test_id = cause === 'retest' ? (probe.sequence?.first ?? null) : null
     this.#at(startedMs + tookMs, () => {
-      const test = { id, cause, attempt, first_test_id, started_ms: startedMs, finished_ms: this.#nowMs, outcome: outcomes[fate] }
+      const test = {
+        id,
+        cause,
+        attempt,
+        first_test_id,
+        started_ms: startedMs,
+        finished_ms: this.#nowMs,
+        outcome: outcomeOf[fate],
+      }
       this.#finish(probe, test)
     })
   }
@@ -319,32 +291,6 @@ export class Story {
     if (this.#linked(probe) && probe.spool.length === 0) deliver()
     else probe.spool.push(deliver)
   }
-
-  #durationMs(fate: Fate): number {
-    const { slow_s, timeout_s } = this.rules
-    const seconds: Record<Fate, number> = {
-      ok: Math.min(4, slow_s / 2),
-      slow: (slow_s + timeout_s) / 2,
-      lost: timeout_s,
-      unreachable: timeout_s,
-      deferred: timeout_s,
-      refused: 1,
-      blocked: 1,
-      not_run: 0,
-    }
-    return seconds[fate] * 1000
-  }
-}
-
-const outcomes: Record<Fate, Outcome> = {
-  ok: 'ok',
-  slow: 'slow',
-  lost: 'timeout',
-  refused: 'refused',
-  unreachable: 'unreachable',
-  deferred: 'deferred',
-  blocked: 'blocked',
-  not_run: 'not_run',
 }
 
 const ballots = (votes: VoteView[]): string =>
