@@ -25,6 +25,7 @@ import { registerContacts } from './routes/contacts.ts'
 import { registerCustomers } from './routes/customers.ts'
 import { registerEscalationPolicies } from './routes/escalation-policies.ts'
 import { registerIncidents } from './routes/incidents.ts'
+import { registerLegs } from './routes/legs.ts'
 import { registerMe } from './routes/me.ts'
 import { registerMonitors } from './routes/monitors.ts'
 import { registerOperations } from './routes/operations.ts'
@@ -98,6 +99,7 @@ function registerV1(app: ApiServer, context: ApiContext, requestRate = requestRa
   registerEscalationPolicies(app, context)
   registerMonitors(app, context)
   registerResults(app, context)
+  registerLegs(app, context)
   registerResponder(app, context)
   registerIncidents(app, context)
   registerPages(app, context)

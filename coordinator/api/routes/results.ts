@@ -37,7 +37,7 @@ export function registerResults(app: ApiServer, context: ApiContext): void {
 }
 
 /** A leap second has the right form and is no time that we know; nothing was tested before 1970. */
-function readTime(text: string): number {
+export function readTime(text: string): number {
   const timeMs = Date.parse(text)
   if (Number.isNaN(timeMs)) throw fieldFault('since', 'must be a UTC time in ISO 8601, like 2026-11-23T15:33:48.123Z')
   return Math.max(0, timeMs)
