@@ -1,13 +1,16 @@
 /** The steps of an incident's escalation, written as pages into the outbox in the transaction that takes the step. */
+import { isoTime } from '../../common/durations.ts'
 import { uuidv7 } from '../../common/runtime.ts'
 import { firstStep, type StepCursor, stepAfter } from '../core/escalation.ts'
 import type { VoteView } from '../core/evidence.ts'
+import { maintenanceAt } from '../core/maintenance.ts'
 import { closedText, downText, type PageFacts, resolvedText, unconfirmedResolvedText, unconfirmedText } from '../core/sms-text.ts'
 import { announce } from '../store/announce.ts'
 import { databaseNowMs } from '../store/clock.ts'
 import type { Sql } from '../store/connection.ts'
 import {
   claimDueStep,
+  holdStep,
   type IncidentEventType,
   type IncidentRow,
   insertIncidentEvent,
@@ -15,6 +18,7 @@ import {
   readRecipients,
   setNextStep,
 } from '../store/incident-log.ts'
+import { holdWindowsOfMonitor } from '../store/maintenance.ts'
 import { insertPage, type PageKind, readInformed } from '../store/outbox.ts'
 import type { FlowContext } from './context.ts'
 
@@ -24,13 +28,42 @@ export async function escalateNext(context: FlowContext): Promise<boolean> {
     const incident = await claimDueStep(sql)
     if (incident === null || incident.next_step === null || incident.next_round === null) return false
     const cursor = { step: incident.next_step, round: incident.next_round, due_ms: incident.next_step_at ?? 0 }
-    await takeStep(context, sql, incident, cursor, await databaseNowMs(sql))
+    const nowMs = await databaseNowMs(sql)
+    if (incident.held && cursor.step === 0 && cursor.round === 0) {
+      // Nobody has been told yet: the escalation starts now that maintenance has ended.
+      await setNextStep(sql, incident.customer_id, incident.id, null)
+      await startPaging(context, sql, incident, nowMs)
+    } else if (!(await isHeld(context, sql, incident, cursor, nowMs))) await takeStep(context, sql, incident, cursor, nowMs)
     return true
   })
 }
 
+/** Those whose affair it is are told, now or by due steps; in maintenance once it has ended, if the incident is still open then. */
+export async function startPaging(context: FlowContext, sql: Sql, incident: IncidentRow, nowMs: number): Promise<void> {
+  if (await isHeld(context, sql, incident, { step: 0, round: 0 }, nowMs)) return
+  if (incident.kind === 'down') await startEscalation(context, sql, incident, nowMs)
+  else await pageOperator(context, sql, incident, nowMs)
+}
+
+/** In maintenance nobody is paged: the step is put off until it ends, and the log says so. */
+async function isHeld(
+  context: FlowContext,
+  sql: Sql,
+  incident: IncidentRow,
+  step: Pick<StepCursor, 'step' | 'round'>,
+  nowMs: number,
+): Promise<boolean> {
+  const { customer_id, id, monitor_id } = incident
+  const maintenance = maintenanceAt(await holdWindowsOfMonitor(sql, customer_id, monitor_id), nowMs)
+  if (maintenance === null) return false
+  await holdStep(sql, customer_id, id, step, maintenance.ends_ms)
+  const detail = { window_id: maintenance.id, until: isoTime(maintenance.ends_ms) }
+  await logIncidentEvent(context, sql, incident, nowMs, 'page_suppressed_by_maintenance', detail)
+  return true
+}
+
 /** The first step, taken in the transaction that opens the incident where it is due at once. */
-export async function startEscalation(context: FlowContext, sql: Sql, incident: IncidentRow, nowMs: number): Promise<void> {
+async function startEscalation(context: FlowContext, sql: Sql, incident: IncidentRow, nowMs: number): Promise<void> {
   const policy = await readMonitorPolicy(sql, incident.customer_id, incident.monitor_id)
   const first = policy === null ? null : firstStep(policy, nowMs)
   if (first === null) {
@@ -74,7 +107,7 @@ async function takeStep(context: FlowContext, sql: Sql, incident: IncidentRow, c
 }
 
 /** Nobody can say whether the customer's mail works: that is the operator's affair. */
-export async function pageOperator(context: FlowContext, sql: Sql, incident: IncidentRow, nowMs: number): Promise<void> {
+async function pageOperator(context: FlowContext, sql: Sql, incident: IncidentRow, nowMs: number): Promise<void> {
   if (context.operatorPhone === null) {
     await logIncidentEvent(context, sql, incident, nowMs, 'nobody_to_page', { recipient: 'operator' })
     context.logger.error(

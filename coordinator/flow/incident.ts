@@ -1,15 +1,17 @@
 /** What a decision does to the incident: open, confirm, resolve, each with its event and its pages, inside the judgement's transaction. */
 import { uuidv7 } from '../../common/runtime.ts'
-import { type Cause, describeCause, leadingFailure } from '../core/cause.ts'
+import { type Cause, describeCause, leadingFailures } from '../core/cause.ts'
 import type { Effect, VoteView } from '../core/evidence.ts'
 import { resolveByHand } from '../core/judgement.ts'
 import { announce } from '../store/announce.ts'
 import type { Sql } from '../store/connection.ts'
 import { closeIncident, codeIsFree, confirmIncident, insertIncident, readIncident } from '../store/incident-log.ts'
-import { type ClaimedMonitor, lockMonitor, readFailureFacts, saveJudgement } from '../store/judging.ts'
+import { type ClaimedMonitor, lockMonitor, saveJudgement } from '../store/judging.ts'
+import { recordOutageEnd } from '../store/outages.ts'
 import { cancelPendingPages } from '../store/outbox.ts'
+import { readTestEvidence } from '../store/results.ts'
 import type { FlowContext } from './context.ts'
-import { type Ending, logIncidentEvent, pageOperator, pageRecovery, startEscalation } from './escalate.ts'
+import { type Ending, logIncidentEvent, pageRecovery, startPaging } from './escalate.ts'
 
 type Opening = Extract<Effect, { kind: 'open_incident' }>
 type Confirmation = Extract<Effect, { kind: 'confirm_incident' }>
@@ -68,6 +70,8 @@ export async function resolveOpenIncident(
 ): Promise<void> {
   const { customer_id, now_ms } = monitor
   if (!(await closeIncident(sql, customer_id, incidentId, now_ms))) return
+  const passing = votes.filter(({ vote }) => vote === 'pass').map(({ probe_id }) => probe_id)
+  await recordOutageEnd(sql, customer_id, incidentId, passing)
   const cancelled = await cancelPendingPages(sql, customer_id, incidentId)
   await logIncidentEvent(context, sql, { customer_id, id: incidentId }, now_ms, by, { votes, pages_cancelled: cancelled.length })
   for (const id of cancelled) await announce(sql, 'live', { kind: 'page', customer_id, id })
@@ -79,20 +83,15 @@ export async function resolveOpenIncident(
 async function page(context: FlowContext, sql: Sql, customerId: string, incidentId: string, nowMs: number): Promise<void> {
   const incident = await readIncident(sql, customerId, incidentId)
   if (incident === null) return
-  if (incident.kind === 'down') await startEscalation(context, sql, incident, nowMs)
-  else await pageOperator(context, sql, incident, nowMs)
+  await startPaging(context, sql, incident, nowMs)
   await announce(sql, 'live', { kind: 'incident', customer_id: customerId, id: incidentId })
 }
 
 /** The failure that most vantages report, in words, with what the mail server said to one of them. */
 async function findCause(sql: Sql, monitor: ClaimedMonitor, votes: VoteView[]): Promise<Cause> {
-  const leading = leadingFailure(votes)
-  const facts = leading?.test_id == null ? null : await readFailureFacts(sql, monitor.customer_id, leading.test_id)
-  return describeCause(leading?.outcome ?? null, {
-    timeout_s: monitor.rules.timeout_s,
-    server_words: facts?.detail.server_words ?? facts?.detail.dsn_words ?? null,
-    mx: facts?.detail.mx ?? null,
-  })
+  const failures = leadingFailures(votes)
+  const testIds = failures.flatMap(({ test_id }) => test_id ?? [])
+  return describeCause(failures, await readTestEvidence(sql, monitor.customer_id, testIds), monitor.rules.timeout_s)
 }
 
 /** Letters and digits that cannot be mistaken for one another on the phone. */

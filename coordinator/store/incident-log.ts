@@ -9,6 +9,7 @@ export type IncidentEventType =
   | 'opened'
   | 'confirmed'
   | 'paged'
+  | 'page_suppressed_by_maintenance'
   | 'nobody_to_page'
   | 'no_policy'
   | 'policy_exhausted'
@@ -36,6 +37,8 @@ export type IncidentRow = {
   next_step: number | null
   next_round: number | null
   next_step_at: number | null
+  /** The next step, or the page to the operator, waits for the end of maintenance. */
+  held: boolean
 }
 
 export async function insertIncident(
@@ -85,7 +88,21 @@ export async function closeIncident(sql: Sql, customerId: string, incidentId: st
 
 export async function setNextStep(sql: Sql, customerId: string, incidentId: string, next: StepCursor | null): Promise<void> {
   await sql`
-    update incidents set next_step = ${next?.step ?? null}, next_round = ${next?.round ?? null}, next_step_at = ${next?.due_ms ?? null}
+    update incidents set next_step = ${next?.step ?? null}, next_round = ${next?.round ?? null}, next_step_at = ${next?.due_ms ?? null},
+      held = false
+    where customer_id = ${customerId} and id = ${incidentId}`
+}
+
+/** The step waits until `untilMs`, when maintenance ends. */
+export async function holdStep(
+  sql: Sql,
+  customerId: string,
+  incidentId: string,
+  { step, round }: Pick<StepCursor, 'step' | 'round'>,
+  untilMs: number,
+): Promise<void> {
+  await sql`
+    update incidents set next_step = ${step}, next_round = ${round}, next_step_at = ${untilMs}, held = true
     where customer_id = ${customerId} and id = ${incidentId}`
 }
 

@@ -1,5 +1,4 @@
 /** What a judgement reads and writes. The monitor's state row is locked from the first read to the commit. */
-import type { Outcome, ResultDetail } from '../../common/wire/test.ts'
 import type { Evidence, MonitorRules, MonitorState, VantageEvidence } from '../core/evidence.ts'
 import type { FailureDomain } from '../core/failure-domain.ts'
 import type { TestFact } from '../core/verdict.ts'
@@ -163,7 +162,8 @@ export async function saveJudgement(
   await sql`
     update monitor_states set state = ${sql.json(saved.state)}, decision = ${saved.state.decision}, decision_reason = ${saved.state.reason},
       decision_since = ${saved.state.decision_since_ms}, incident_id = ${saved.incidentId}, quiet = ${saved.quiet},
-      awaiting_proof = ${saved.awaitingProof}::uuid[], judge_at = ${saved.judgeAtMs}, judged_at = now()
+      awaiting_proof = ${saved.awaitingProof}::uuid[], judge_at = ${saved.judgeAtMs}, judged_at = now(),
+      watched_since = coalesce(watched_since, case when ${saved.state.watched}::boolean then now() end)
     where customer_id = ${monitor.customer_id} and monitor_id = ${monitor.monitor_id}`
 }
 
@@ -178,15 +178,6 @@ export async function postponeJudgement(sql: Sql, monitor: ClaimedMonitor, delay
 export async function nextJudgementDue(sql: Sql): Promise<number | null> {
   const [row] = await sql<{ due: number | null }[]>`select min(judge_at) as due from monitor_states where judge_at is not null`
   return row?.due ?? null
-}
-
-export type FailureFacts = { outcome: Outcome; detail: ResultDetail }
-
-export async function readFailureFacts(sql: Sql, customerId: string, testId: string): Promise<FailureFacts | null> {
-  const [row] = await sql<
-    FailureFacts[]
-  >`select outcome, detail from results where customer_id = ${customerId} and id = ${testId}`
-  return row ?? null
 }
 
 export async function insertJob(

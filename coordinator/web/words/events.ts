@@ -5,6 +5,7 @@ import type { IncidentEventType } from '../../store/incident-log.ts'
 import { asSentence } from '../api/problem.ts'
 import type { IncidentEvent, IncidentVantage } from '../api/resources.ts'
 import { plainFacts } from './facts.ts'
+import { clockTime, dayOf, timeOf } from './time.ts'
 import { humanise } from './verdicts.ts'
 
 export type EventWords = { title: string; text: string | null; votes: IncidentVantage[] }
@@ -15,6 +16,7 @@ const titles: Record<IncidentEventType, (detail: Detail) => string> = {
   opened: (detail) => (detail.kind === 'unconfirmed' ? 'Opened as unconfirmed' : 'Incident opened'),
   confirmed: () => 'Confirmed: the quorum agrees',
   paged: (detail) => `Paging ${names(detail.to) ?? 'somebody'}`,
+  page_suppressed_by_maintenance: () => 'Nobody is paged in maintenance',
   nobody_to_page: () => 'Nobody to page in this step',
   no_policy: () => 'Nobody is paged',
   policy_exhausted: () => 'The escalation policy has no further step',
@@ -32,6 +34,7 @@ const texts: Partial<Record<IncidentEventType, (detail: Detail) => string | null
   confirmed: causeText,
   paged: (detail) =>
     typeof detail.round === 'number' && detail.round > 0 ? `Round ${detail.round + 1} of the escalation policy` : null,
+  page_suppressed_by_maintenance: (detail) => untilText(detail),
   nobody_to_page: (detail) =>
     detail.recipient === 'operator'
       ? 'Set MAILSCOUT_OPERATOR_PHONE on the coordinator.'
@@ -69,6 +72,12 @@ function causeText(detail: Detail): string | null {
   return text === null ? null : asSentence(text)
 }
 
+const untilText = (detail: Detail): string | null => {
+  const until = word(detail.until)
+  if (until === null) return null
+  const when = `${dayOf(until, timeOf(until))} ${clockTime(until)}\u00a0UTC`
+  return `If it is still open when maintenance ends, ${when}, the escalation starts then.`
+}
 const toWhom = (detail: Detail): string | null => (word(detail.to) === null ? null : `To ${word(detail.to)}`)
 const word = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null)
 const names = (value: unknown): string | null =>

@@ -1,0 +1,211 @@
+/** Tests run in maintenance and nobody is paged: incidents whose escalation waits for the end of it, on a real database. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { hourMs } from '../../common/durations.ts'
+import type { Schedule } from '../../coordinator/core/maintenance.ts'
+import { escalateNext } from '../../coordinator/flow/escalate.ts'
+import { endIncidentByHand } from '../../coordinator/flow/incident.ts'
+import { acknowledgeIncident } from '../../coordinator/store/incidents.ts'
+import {
+  endMaintenanceWindow,
+  insertMaintenanceWindow,
+  replaceMaintenanceWindow,
+  reviewHeldIncidents,
+} from '../../coordinator/store/maintenance.ts'
+import { freshDatabase, type TestDatabase } from '../support/database.ts'
+import { newId, WatchedMonitor } from '../support/watched-monitor.ts'
+
+let own: TestDatabase
+beforeAll(async () => {
+  own = await freshDatabase()
+})
+afterAll(() => own?.drop())
+
+type Announced = { monitorIds?: string[] | null; beginsInMs?: number; endsInMs?: number }
+
+/** A monitor, and a window of its customer from an hour ago to an hour ahead, made two hours ago. */
+async function inMaintenance(options: Parameters<typeof WatchedMonitor.create>[1] = {}, announced: Announced = {}) {
+  await own.admin`update incidents set next_step_at = null where next_step_at is not null`
+  const monitor = await WatchedMonitor.create(own, options)
+  const id = newId()
+  const settings = (endsInMs: number) => {
+    const schedule: Schedule = {
+      kind: 'once',
+      starts_ms: Date.now() + (announced.beginsInMs ?? -hourMs),
+      ends_ms: Date.now() + endsInMs,
+    }
+    return { id, customer_id: monitor.customerId, name: 'move', monitor_ids: announced.monitorIds ?? null, schedule }
+  }
+  await insertMaintenanceWindow(monitor.sql, settings(announced.endsInMs ?? hourMs))
+  await own.admin`update maintenance_windows set valid_from = now() - interval '2 hours' where id = ${id}`
+  return {
+    monitor,
+    /** The window ends in so many ms; what is held is looked at again. */
+    change: async (endsInMs: number) => {
+      await replaceMaintenanceWindow(monitor.sql, settings(endsInMs))
+      await reviewHeldIncidents(monitor.sql, monitor.customerId)
+    },
+    remove: async () => {
+      await endMaintenanceWindow(monitor.sql, monitor.customerId, id)
+      await reviewHeldIncidents(monitor.sql, monitor.customerId)
+    },
+    /** As if the hour had passed. */
+    end: async () => {
+      await own.admin`
+        update maintenance_windows set schedule = jsonb_set(schedule, '{ends_ms}', to_jsonb(${Date.now() - 1}::int8)) where id = ${id}`
+      await monitor.passTime(3600)
+    },
+  }
+}
+
+const kinds = async (monitor: WatchedMonitor) => (await monitor.pages()).map(({ kind, step }) => `${kind} ${step}`)
+
+describe('an incident that opens in maintenance', () => {
+  test('pages nobody before the window ends, and starts its escalation then', async () => {
+    const { monitor, end } = await inMaintenance({ steps: [{ after_s: 0 }, { after_s: 300 }] })
+    await monitor.goDown()
+    expect(await monitor.incidents()).toMatchObject([{ kind: 'down', held: true, next_step: 0 }])
+    expect(await monitor.events()).toEqual(['opened', 'page_suppressed_by_maintenance'])
+    await monitor.passTime(3500)
+    expect(await escalateNext(monitor.context)).toBe(false)
+    await end()
+    expect(await escalateNext(monitor.context)).toBe(true)
+    expect(await kinds(monitor)).toEqual(['down 0'])
+    expect(await monitor.incidents()).toMatchObject([{ held: false, next_step: 1 }])
+    expect(await escalateNext(monitor.context)).toBe(false)
+    await monitor.passTime(300)
+    expect(await escalateNext(monitor.context)).toBe(true)
+    expect(await kinds(monitor)).toEqual(['down 0', 'down 1'])
+  })
+
+  test('the wait of a first step begins when the window ends', async () => {
+    const { monitor, end } = await inMaintenance({ steps: [{ after_s: 120 }] })
+    await monitor.goDown()
+    await end()
+    expect(await escalateNext(monitor.context)).toBe(true)
+    expect(await kinds(monitor)).toEqual([])
+    await monitor.passTime(110)
+    expect(await escalateNext(monitor.context)).toBe(false)
+    await monitor.passTime(10)
+    expect(await escalateNext(monitor.context)).toBe(true)
+    expect(await kinds(monitor)).toEqual(['down 0'])
+  })
+
+  test('and ends in it: nobody hears of it', async () => {
+    const { monitor, end } = await inMaintenance()
+    await monitor.goDown()
+    await monitor.recover()
+    expect(await monitor.incidents()).toMatchObject([{ resolved_at: expect.any(Number) }])
+    await end()
+    expect(await escalateNext(monitor.context)).toBe(false)
+    expect(await kinds(monitor)).toEqual([])
+    expect(await monitor.events()).toEqual(['opened', 'page_suppressed_by_maintenance', 'resolved'])
+  })
+
+  test('and is acknowledged in it: nobody is paged afterwards', async () => {
+    const { monitor, end } = await inMaintenance()
+    const id = await monitor.goDown()
+    expect(await acknowledgeIncident(monitor.sql, { customer_id: monitor.customerId, id }, 'Alice')).toBe(true)
+    await end()
+    expect(await escalateNext(monitor.context)).toBe(false)
+    expect(await kinds(monitor)).toEqual([])
+  })
+
+  test('the window is deleted: the escalation starts at once', async () => {
+    const { monitor, remove } = await inMaintenance()
+    await monitor.goDown()
+    await remove()
+    expect(await escalateNext(monitor.context)).toBe(true)
+    expect(await kinds(monitor)).toEqual(['down 0'])
+  })
+
+  test('the window is prolonged: so is the silence', async () => {
+    const { monitor, change, end } = await inMaintenance()
+    await monitor.goDown()
+    await change(3 * hourMs)
+    expect(await escalateNext(monitor.context)).toBe(true)
+    const [incident] = await monitor.incidents()
+    expect(Number(incident?.next_step_at) - Date.now()).toBeGreaterThan(2.9 * hourMs)
+    expect(await kinds(monitor)).toEqual([])
+    await own.admin`update incidents set next_step_at = now() where monitor_id = ${monitor.id}`
+    await end()
+    expect(await escalateNext(monitor.context)).toBe(true)
+    expect(await kinds(monitor)).toEqual(['down 0'])
+  })
+})
+
+describe('an incident that is older than the window', () => {
+  test('stops paging for so long, and goes on with the same step; the all-clear goes to who was told', async () => {
+    const { monitor, end } = await inMaintenance({ steps: [{ after_s: 0 }, { after_s: 300 }] }, { beginsInMs: hourMs })
+    await monitor.goDown()
+    expect(await kinds(monitor)).toEqual(['down 0'])
+    await own.admin`
+      update maintenance_windows set schedule = jsonb_set(jsonb_set(schedule, '{starts_ms}', '0'), '{ends_ms}', to_jsonb(${Date.now() + hourMs}::int8))
+      where customer_id = ${monitor.customerId}`
+    await monitor.passTime(300)
+    expect(await escalateNext(monitor.context)).toBe(true)
+    expect(await kinds(monitor)).toEqual(['down 0'])
+    await end()
+    expect(await escalateNext(monitor.context)).toBe(true)
+    expect(await kinds(monitor)).toEqual(['down 0', 'down 1'])
+    await own.admin`update pages set state = 'accepted' where incident_id in (select id from incidents where monitor_id = ${monitor.id})`
+    await monitor.recover()
+    expect(await kinds(monitor)).toEqual(['down 0', 'down 1', 'resolved 0'])
+  })
+})
+
+test('a window for other monitors holds nothing', async () => {
+  const { monitor } = await inMaintenance({}, { monitorIds: [newId()] })
+  await monitor.goDown()
+  expect(await kinds(monitor)).toEqual(['down 0'])
+  expect(await monitor.events()).not.toContain('page_suppressed_by_maintenance')
+})
+
+test('too few healthy vantages in maintenance: the operator is paged once it has ended', async () => {
+  const { monitor, end } = await inMaintenance({ regions: ['eu', 'us'] })
+  await monitor.report('eu', [{ outcome: 'timeout', agoS: 1230 }])
+  await monitor.judge()
+  await monitor.report('eu', [{ outcome: 'timeout', agoS: 600, cause: 'retest', attempt: 2 }])
+  await monitor.judge()
+  await own.admin`
+    update monitor_states set state = jsonb_set(state, '{suspicion,deadline_ms}', to_jsonb(${Date.now() - 1000}::int8)), judge_at = now()
+    where monitor_id = ${monitor.id}`
+  await monitor.judge()
+  expect(await monitor.incidents()).toMatchObject([{ kind: 'unconfirmed', held: true }])
+  expect(await kinds(monitor)).toEqual([])
+  await end()
+  expect(await escalateNext(monitor.context)).toBe(true)
+  expect(await kinds(monitor)).toEqual(['unconfirmed 0'])
+  await monitor.passTime(86_400)
+  expect(await escalateNext(monitor.context)).toBe(false)
+})
+
+describe('the end of an outage', () => {
+  test('is between the last failing test and the first passing one of the recovery', async () => {
+    const monitor = await WatchedMonitor.create(own)
+    await monitor.goDown()
+    // One region passes at first, fails again, and then both pass.
+    await monitor.report('eu', [
+      { outcome: 'ok', agoS: -60, tookS: 0, cause: 'open' },
+      { outcome: 'timeout', agoS: -120, tookS: 0, cause: 'open' },
+    ])
+    await monitor.judge()
+    const told = { tookS: 0, cause: 'open' } as const
+    for (const region of ['eu', 'us', 'ap'])
+      await monitor.report(region, [{ outcome: 'ok', agoS: region === 'us' ? -185 : -190, ...told }])
+    await monitor.judge()
+    const [incident] = await monitor.incidents()
+    expect(incident).toMatchObject({ resolved_at: expect.any(Number) })
+    expect(Number(incident?.last_fail_at)).toBe(monitor.startMs + 120_000)
+    expect(Number(incident?.first_pass_at)).toBe(monitor.startMs + 185_000)
+  })
+
+  test('by hand: the first passing test is not known', async () => {
+    const monitor = await WatchedMonitor.create(own)
+    const id = await monitor.goDown()
+    const incident = { customer_id: monitor.customerId, id, monitor_id: monitor.id }
+    await monitor.sql.begin((sql) => endIncidentByHand(monitor.context, sql, incident, 'resolved_by_hand'))
+    const [ended] = await monitor.incidents()
+    expect(ended).toMatchObject({ resolved_at: expect.any(Number), first_pass_at: null })
+    expect(Number(ended?.last_fail_at)).toBeGreaterThanOrEqual(Number(ended?.since_at))
+  })
+})
