@@ -1,0 +1,141 @@
+/** Single judgements on evidence made by hand, where a story would have to be contrived. Ages in seconds. */
+import { describe, expect, test } from 'vitest'
+import type { Outcome } from '../../common/wire/test.ts'
+import type { Evidence, MonitorState, OpenIncident, VantageEvidence } from '../../coordinator/core/evidence.ts'
+import { initialMonitorState, judge, resolveByHand } from '../../coordinator/core/judgement.ts'
+import type { TestFact } from '../../coordinator/core/verdict.ts'
+import { defaultRules } from '../support/judgement-setting.ts'
+
+const nowMs = Date.UTC(2026, 10, 23, 12)
+const ago = (seconds: number) => nowMs - seconds * 1000
+
+let count = 0
+const ended = (outcome: Outcome, startedAgo: number, endedAgo: number, cause: TestFact['cause'] = 'slot'): TestFact => ({
+  id: `test-${++count}`,
+  cause,
+  attempt: 1,
+  first_test_id: null,
+  started_ms: ago(startedAgo),
+  finished_ms: ago(endedAgo),
+  outcome,
+})
+const vantage = (region: string, tests: TestFact[], changes: Partial<VantageEvidence> = {}): VantageEvidence => ({
+  probe_id: region,
+  region,
+  domain: { region, asn: null, return_domain: `${region}.example` },
+  planned: true,
+  lost: false,
+  assigned_ms: ago(86_400),
+  tests,
+  overdue: [],
+  slot_started_ms: null,
+  proof_started_ms: nowMs,
+  passed_before: true,
+  ...changes,
+})
+const evidence = (vantages: VantageEvidence[], changes: Partial<Evidence> = {}): Evidence => ({
+  vantages,
+  pool: [],
+  observing_since_ms: ago(86_400),
+  ...changes,
+})
+const up: MonitorState = { ...initialMonitorState(ago(86_400)), decision: 'up', reason: 'all_well', watched: true }
+const down = (incident: Partial<OpenIncident> = {}): MonitorState => ({
+  ...up,
+  decision: 'down',
+  reason: 'quorum_fails',
+  incident: { kind: 'down', since_ms: ago(7200), opened_ms: ago(6000), asked_ms: ago(10), ...incident },
+})
+const effects = (state: MonitorState, of: Evidence) =>
+  judge(state, defaultRules, of, nowMs).effects.map((effect) => (effect.kind === 'ask' ? `ask ${effect.probe_id}` : effect.kind))
+
+const lostTwice = [ended('timeout', 601, 1, 'retest'), ended('timeout', 1231, 631)]
+const pool = [{ probe_id: 'sa', domain: { region: 'sa', asn: null, return_domain: 'sa.example' } }]
+
+describe('a suspicion', () => {
+  test('counts no vote from a test that is older than a standing verdict may be', () => {
+    const old = ended('timeout', 4000, 3400, 'job')
+    const since = {
+      ...up,
+      suspicion: {
+        first_test_id: 'x',
+        first_probe_id: 'eu',
+        since_ms: ago(4100),
+        deadline_ms: ago(2800),
+        asked: {},
+        substitutes: {},
+      },
+    }
+    expect(effects(since, evidence([vantage('eu', lostTwice), vantage('us', [old])]))).toEqual(['open_incident', 'ask us'])
+    expect(judge(since, defaultRules, evidence([vantage('eu', lostTwice), vantage('us', [old])]), nowMs).state.decision).toBe(
+      'unconfirmed',
+    )
+  })
+
+  test('is not settled in the turn that seats a substitute: its vote is missing', () => {
+    const passing = vantage('us', [ended('ok', 100, 96)])
+    const lost = vantage('ap', [], { lost: true })
+    const { state } = judge(up, defaultRules, evidence([vantage('eu', lostTwice), passing, lost], { pool }), nowMs)
+    expect(state).toMatchObject({ decision: 'suspected', suspicion: { substitutes: { ap: 'sa' } } })
+  })
+
+  test('does not ask who is not there', () => {
+    const lost = vantage('ap', [], { lost: true })
+    expect(effects(up, evidence([vantage('eu', lostTwice), vantage('us', []), lost]))).toEqual(['ask us'])
+  })
+
+  test('is not opened by old news', () => {
+    expect(
+      effects(
+        up,
+        evidence([
+          vantage('eu', [ended('timeout', 5000, 4400)]),
+          vantage('us', [ended('ok', 9, 5)]),
+          vantage('ap', [ended('ok', 9, 5)]),
+        ]),
+      ),
+    ).toEqual([])
+  })
+})
+
+describe('an open incident', () => {
+  test('is not resolved because nobody is left to test', () => {
+    expect(effects(down(), evidence([]))).toEqual([])
+  })
+
+  test('is not resolved by tests sent before it was opened', () => {
+    const earlier = (region: string) => vantage(region, [ended('ok', 6100, 5990)])
+    expect(effects(down(), evidence([earlier('eu'), earlier('us')]))).toEqual([])
+  })
+
+  test('is not resolved by two passes from one region, but by two from two', () => {
+    const passes = (probe: string, region: string) => ({ ...vantage(region, [ended('ok', 9, 5)]), probe_id: probe })
+    const failing = vantage('us', [ended('timeout', 700, 100, 'open')])
+    expect(effects(down(), evidence([passes('a', 'eu'), passes('b', 'eu'), failing]))).not.toContain('resolve_incident')
+    expect(effects(down(), evidence([passes('a', 'eu'), passes('b', 'ap'), failing]))).toContain('resolve_incident')
+  })
+
+  test('asks in its rhythm those that do not test by themselves', () => {
+    const state = down({ asked_ms: ago(300) })
+    const own = vantage('eu', [ended('timeout', 700, 100, 'open')])
+    const byJob = vantage('us', [ended('timeout', 700, 100, 'job')])
+    expect(effects(state, evidence([own, byJob, vantage('ap', [])]))).toEqual(['ask us', 'ask ap'])
+  })
+})
+
+describe('without a suspicion', () => {
+  test('a monitor that nobody watches any more is not all well', () => {
+    expect(effects(up, evidence([]))).toEqual(['open_incident'])
+  })
+
+  test('two silent vantages of one region are one silent witness', () => {
+    const heard = vantage('eu', [ended('ok', 9, 5)])
+    const silent = (probe: string) => ({ ...vantage('us', [ended('ok', 5000, 4996)]), probe_id: probe })
+    expect(effects(up, evidence([heard, silent('a'), silent('b')]))).toEqual(['open_incident'])
+  })
+
+  test('what was known when somebody ended the incident opens no new one', () => {
+    const both = [vantage('eu', lostTwice), vantage('us', lostTwice)]
+    expect(effects(resolveByHand(down(), nowMs), evidence(both))).toEqual([])
+  })
+})
