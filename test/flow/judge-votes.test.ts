@@ -30,7 +30,11 @@ describe('from results to an incident', () => {
     await monitor.judge()
     const [incident] = await monitor.incidents()
     expect(incident).toMatchObject({ kind: 'down', resolved_at: null, since_at: monitor.startMs - 1230_000 })
-    expect(incident?.cause).toEqual({ outcome: 'timeout', text: 'mail accepted, not back in 10 min' })
+    expect(incident?.cause).toEqual({
+      outcome: 'timeout',
+      place: 'accepted_then_lost',
+      text: 'mail accepted, not back in 10 min',
+    })
     expect(await monitor.events()).toEqual(['opened', 'paged', 'policy_exhausted'])
     const pages = await monitor.pages()
     expect(pages).toMatchObject([{ kind: 'down', state: 'pending', address: '+61400000001', step: 0, round: 0 }])
