@@ -1,6 +1,6 @@
 /** From the fact that a probe reports to the verdict that only the coordinator makes of it. */
 import { describe, expect, test } from 'vitest'
-import type { Outcome } from '../../common/wire/test.ts'
+import { type Outcome, outcomes } from '../../common/wire/test.ts'
 import { leadingFailures } from '../../coordinator/core/cause.ts'
 import { standingVerdict, type TestFact, type VantageContext, verdictOf } from '../../coordinator/core/verdict.ts'
 
@@ -36,6 +36,10 @@ describe('a verdict', () => {
   ])('%s of a probe that has proved its health: %s', (outcome, expected) => {
     const { verdict, reason } = verdictOf(ended(outcome), proven, soon)
     expect(`${verdict} ${reason}`).toBe(expected)
+  })
+
+  test('every outcome has one', () => {
+    for (const outcome of outcomes) expect(verdictOf(ended(outcome), proven, soon).reason).not.toBe('')
   })
 
   test.each<[string, Partial<VantageContext>, number, string]>([
