@@ -13,7 +13,7 @@ const idsOf = (notices: Notice[]): string[] => notices.map((notice) => notice.id
 export const liveReaders: Record<LiveKind, LiveReader> = {
   result: async (sql, whose, notices) => {
     const keys = notices.flatMap(({ customer_id, id }) => (customer_id === null ? [] : [{ customer_id, id }]))
-    return (await findResults(sql, whose, keys)).map(showResult)
+    return (await findResults(sql, whose, keys)).map((row) => showResult(row, null))
   },
   monitor: async (sql, whose, notices) => (await findMonitors(sql, whose, idsOf(notices))).map(showMonitor),
   incident: async (sql, whose, notices) => (await findIncidents(sql, whose, idsOf(notices))).map(showIncident),

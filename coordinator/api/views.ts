@@ -2,7 +2,9 @@
 import { type Static, Type } from 'typebox'
 import { isoTime } from '../../common/durations.ts'
 import { Health, outcomes } from '../../common/wire/test.ts'
+import { diagnose, places } from '../core/diagnosis.ts'
 import type { VoteView } from '../core/evidence.ts'
+import type { Legs } from '../core/legs.ts'
 import type { ReadIncident } from '../store/incidents.ts'
 import type { PageRow } from '../store/pages.ts'
 import type { ProbeRow } from '../store/probes.ts'
@@ -13,6 +15,9 @@ import { Id, Num, oneOf, orNull, Text, Time } from './schemas.ts'
 export const isoOrNull = (ms: number | null): string | null => (ms === null ? null : isoTime(ms))
 
 const Outcome = oneOf(...outcomes)
+const Place = Type.Union([oneOf(...places), Type.Null()], {
+  description: 'Where the mail died; null: it did not, or nobody knows',
+})
 
 export const Result = Type.Object({
   id: Id,
@@ -31,10 +36,12 @@ export const Result = Type.Object({
   stamp_at: orNull(Time),
   clock_offset_ms: orNull(Num),
   late_returned_at: orNull(Time),
+  place: Place,
   detail: Type.Record(Type.String(), Type.Unknown()),
 })
 
-export const showResult = (row: ResultRow): Static<typeof Result> => ({
+/** `legs`: of a mail that came back late, where they are known. */
+export const showResult = (row: ResultRow, legs: Legs | null): Static<typeof Result> => ({
   id: row.id,
   monitor_id: row.monitor_id,
   probe_id: row.probe_id,
@@ -51,8 +58,14 @@ export const showResult = (row: ResultRow): Static<typeof Result> => ({
   stamp_at: isoOrNull(row.stamp_at),
   clock_offset_ms: row.clock_offset_ms,
   late_returned_at: isoOrNull(row.late_returned_at),
+  place: placeOf(row, legs),
   detail: row.detail,
 })
+
+function placeOf({ outcome, detail, late_rtt_ms }: ResultRow, legs: Legs | null): Static<typeof Place> {
+  const late = late_rtt_ms === null ? null : { rtt_ms: late_rtt_ms, legs }
+  return diagnose({ outcome, detail, late })?.place ?? null
+}
 
 const IncidentVantage = Type.Object({
   probe_id: Id,
@@ -73,7 +86,7 @@ export const Incident = Type.Object({
   acknowledged_at: orNull(Time),
   acknowledged_by: orNull(Text),
   resolved_at: orNull(Time),
-  cause: Type.Object({ outcome: Text, text: Text }),
+  cause: Type.Object({ outcome: Text, place: Place, text: Text }),
   vantages: Type.Array(IncidentVantage),
 })
 
@@ -92,6 +105,8 @@ export const showIncident = (row: ReadIncident): Static<typeof Incident> => ({
   opened_at: isoTime(row.opened_at),
   acknowledged_at: isoOrNull(row.acknowledged_at),
   resolved_at: isoOrNull(row.resolved_at),
+  // Incidents of before the first release do not say where.
+  cause: { ...row.cause, place: row.cause.place ?? null },
   vantages: row.vantages.map(showVantage),
 })
 

@@ -1,5 +1,6 @@
 /** Results as people read them, with the late return where one was noted. */
 import type { Outcome, ResultDetail, Stage } from '../../common/wire/test.ts'
+import type { TestEvidence } from '../core/diagnosis.ts'
 import type { Sql } from './connection.ts'
 import { ofCustomer, type Whose } from './paging.ts'
 
@@ -21,12 +22,14 @@ export type ResultRow = {
   stamp_at: number | null
   clock_offset_ms: number | null
   late_returned_at: number | null
+  late_rtt_ms: number | null
   detail: ResultDetail
 }
 
 const columns = (sql: Sql) => sql`
   r.id, r.customer_id, r.monitor_id, r.probe_id, r.region, r.cause, r.attempt, r.slot_at, r.started_at, r.sent_at, r.returned_at,
-  r.outcome, r.rtt_ms, r.stages, r.stamp_at, r.clock_offset_ms, late.returned_at as late_returned_at, r.detail`
+  r.outcome, r.rtt_ms, r.stages, r.stamp_at, r.clock_offset_ms, late.returned_at as late_returned_at, late.rtt_ms as late_rtt_ms,
+  r.detail`
 
 const joinLate = (sql: Sql) => sql`left join late_returns late on late.customer_id = r.customer_id and late.test_id = r.id`
 
@@ -68,4 +71,17 @@ export async function findResults(sql: Sql, whose: Whose, keys: ResultKey[]): Pr
     join results r on r.customer_id = wanted.customer_id and r.id = wanted.id
     ${joinLate(sql)}
     where ${ofCustomer(sql, whose, 'r.customer_id')}`
+}
+
+/** By test id, what a diagnosis needs; the legs of a late return are not read here. */
+export async function readTestEvidence(sql: Sql, customerId: string, testIds: string[]): Promise<Map<string, TestEvidence>> {
+  const rows = await sql<{ id: string; outcome: Outcome; detail: ResultDetail; late_rtt_ms: number | null }[]>`
+    select r.id, r.outcome, r.detail, late.rtt_ms as late_rtt_ms from results r ${joinLate(sql)}
+    where r.customer_id = ${customerId} and r.id = any(${testIds}::uuid[])`
+  return new Map(
+    rows.map(({ id, outcome, detail, late_rtt_ms }) => {
+      const late = late_rtt_ms === null ? null : { rtt_ms: late_rtt_ms, legs: null }
+      return [id, { outcome, detail, late }]
+    }),
+  )
 }

@@ -151,7 +151,7 @@ test('an incident is read with its story and its pages', async () => {
     kind: 'down',
     acknowledged_at: null,
     resolved_at: null,
-    cause: { outcome: 'timeout', text: 'mail accepted, not back in 10 min' },
+    cause: { outcome: 'timeout', place: 'accepted_then_lost', text: 'mail accepted, not back in 10 min' },
     vantages: [{ probe_id: probes[1]?.id, region: 'eu', verdict: 'fail', outcome: 'timeout' }],
   })
   expect((await ask('GET', `/v1/incidents?monitor_id=${monitor.id}&open=true`)).body.data).toEqual([body])

@@ -89,7 +89,7 @@ export async function addIncident(
   const nowMs = systemRuntime.wallMs()
   const incident = { customer_id, id: newId() }
   const vote = { probe_id: probeId, region: 'eu', vote: 'fail', reason: 'failed', outcome: 'timeout', test_id: null } as const
-  const cause = { outcome: 'timeout', text: 'mail accepted, not back in 10 min' } as const
+  const cause = { outcome: 'timeout', place: 'accepted_then_lost', text: 'mail accepted, not back in 10 min' } as const
   await insertIncident(sql, {
     ...incident,
     monitor_id,

@@ -1,7 +1,6 @@
 /** From the fact that a probe reports to the verdict that only the coordinator makes of it. */
 import { describe, expect, test } from 'vitest'
 import { type Outcome, outcomes } from '../../common/wire/test.ts'
-import { leadingFailures } from '../../coordinator/core/cause.ts'
 import { standingVerdict, type TestFact, type VantageContext, verdictOf } from '../../coordinator/core/verdict.ts'
 
 const startedMs = Date.UTC(2026, 10, 23, 12)

@@ -1,9 +1,9 @@
 import { type Static, Type } from 'typebox'
 import { isoTime } from '../../../common/durations.ts'
-import { errorAt, type Legs, type LegsReading, legRunOf, readLegs, windowMs } from '../../core/legs.ts'
-import { databaseNowMs } from '../../store/clock.ts'
-import { listStampedTests, type StampedTestRow } from '../../store/legs.ts'
+import { errorAt, type Legs } from '../../core/legs.ts'
+import type { StampedTestRow } from '../../store/legs.ts'
 import { type ApiContext, type ApiServer, read } from '../context.ts'
+import { loadLegs, type MonitorLegs } from '../monitor-legs.ts'
 import { ById, Id, Num, oneOf, orNull, pagingQuery, query, Text, Time } from '../schemas.ts'
 import { isoOrNull } from '../views.ts'
 import { knownMonitor } from './monitors.ts'
@@ -54,11 +54,9 @@ export function registerLegs(app: ApiServer, context: ApiContext): void {
       const sinceMs = since === undefined ? 0 : readTime(since)
       return read(context, whose, async (sql) => {
         const monitor = await knownMonitor(sql, whose, request.params.id)
-        const nowMs = await databaseNowMs(sql)
-        const tests = await listStampedTests(sql, monitor, nowMs - windowMs)
-        const reading = readLegs(tests.map(legRunOf), nowMs)
-        const shown = tests.filter((test) => test.started_at >= sinceMs).slice(0, limit)
-        return showLegs(monitor.id, reading, shown, nowMs)
+        const found = await loadLegs(sql, monitor)
+        const shown = found.tests.filter((test) => test.started_at >= sinceMs).slice(0, limit)
+        return showLegs(monitor.id, found, shown)
       })
     },
   )
@@ -66,9 +64,8 @@ export function registerLegs(app: ApiServer, context: ApiContext): void {
 
 function showLegs(
   monitor_id: string,
-  { state, clock, assumed, notice, legs }: LegsReading,
+  { reading: { state, clock, assumed, notice, legs }, nowMs }: MonitorLegs,
   shown: StampedTestRow[],
-  nowMs: number,
 ): Static<typeof LegsAnswer> {
   return {
     monitor_id,

@@ -1,7 +1,9 @@
 import { Type } from 'typebox'
+import type { Legs } from '../../core/legs.ts'
 import { listResults } from '../../store/results.ts'
 import { type ApiContext, type ApiServer, read } from '../context.ts'
 import { limitOf, pageOf, readResultCursor, writeResultCursor } from '../cursor.ts'
+import { loadLegs } from '../monitor-legs.ts'
 import { fieldFault } from '../problem.ts'
 import { ById, listOf, pagingQuery, query, Time } from '../schemas.ts'
 import { Result, showResult } from '../views.ts'
@@ -27,11 +29,19 @@ export function registerResults(app: ApiServer, context: ApiContext): void {
       const limit = limitOf(request.query)
       const whose = request.identity.customer_id
       const before = cursor === undefined ? undefined : readResultCursor(cursor)
+      let legs: ReadonlyMap<string, Legs> = new Map()
       const rows = await read(context, whose, async (sql) => {
         const monitor = await knownMonitor(sql, whose, request.params.id)
-        return listResults(sql, monitor, { sinceMs: since === undefined ? undefined : readTime(since), before, limit })
+        const found = await listResults(sql, monitor, {
+          sinceMs: since === undefined ? undefined : readTime(since),
+          before,
+          limit,
+        })
+        // On which leg a mail was late is worth reading a day of tests for, and seldom asked.
+        if (found.some((row) => row.late_rtt_ms !== null)) legs = (await loadLegs(sql, monitor)).reading.legs
+        return found
       })
-      return pageOf(rows, limit, showResult, writeResultCursor)
+      return pageOf(rows, limit, (row) => showResult(row, legs.get(row.id) ?? null), writeResultCursor)
     },
   )
 }

@@ -1,0 +1,221 @@
+/** Where did it die: evidence and place, and the table that people read. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { outcomes, type ResultDetail } from '../../common/wire/test.ts'
+import { describeCause } from '../../coordinator/core/cause.ts'
+import { diagnose, type EvidenceKind, type Place, places, rules, type TestEvidence } from '../../coordinator/core/diagnosis.ts'
+import type { VoteView } from '../../coordinator/core/evidence.ts'
+import { septets } from '../../coordinator/core/gsm7.ts'
+import { downText } from '../../coordinator/core/sms-text.ts'
+
+const accepted: ResultDetail = { server_words: '250 2.0.0 Ok: queued as 4F1', mx: 'mx.example', address: '192.0.2.7' }
+const span = (min: number, max: number) => ({ min, max })
+const late = { rtt_ms: 840_000, legs: null }
+
+/** What a result holds, the place it points to, and what the incident says. */
+const cases: [string, EvidenceKind, Place, Partial<TestEvidence>, string][] = [
+  ['the probe could not run it', 'not_run', 'our_side', { outcome: 'not_run' }, 'the test could not run'],
+  [
+    'a blocklist',
+    'blocked',
+    'our_side',
+    { outcome: 'blocked', detail: { server_words: '554 5.7.1 blocked using zen.spamhaus.org', mx: 'mx.example' } },
+    'mx.example blocks our address: 554 5.7.1 blocked using zen.spamhaus.org',
+  ],
+  ['no MX', 'no_route', 'name_resolution', { outcome: 'dns' }, 'the domain has no working MX'],
+  [
+    'nobody listens',
+    'no_connection',
+    'connection',
+    { outcome: 'unreachable', detail: { stage: 'connect', mx: 'mx.example' } },
+    'no connection to mx.example',
+  ],
+  [
+    'a server that hangs up',
+    'no_connection',
+    'connection',
+    { outcome: 'unreachable', detail: { stage: 'rcpt', mx: 'mx.example' } },
+    'mx.example breaks off at rcpt',
+  ],
+  ['a broken handshake', 'no_tls', 'tls', { outcome: 'tls', detail: { mx: 'mx.example' } }, 'no TLS with mx.example'],
+  [
+    'a false password',
+    'no_login',
+    'refused',
+    { outcome: 'auth', detail: { server_words: '535 5.7.8 no' } },
+    'login fails: 535 5.7.8 no',
+  ],
+  [
+    'no such user',
+    'refused',
+    'refused',
+    { outcome: 'refused', detail: { server_words: '550 5.1.1 no such user', mx: 'mx.example' } },
+    'mx.example refuses the mail: 550 5.1.1 no such user',
+  ],
+  [
+    'a full disk',
+    'deferred',
+    'deferred',
+    { outcome: 'deferred', detail: { server_words: '452 4.3.1 insufficient storage', mx: 'mx.example' } },
+    'mx.example defers the mail: 452 4.3.1 insufficient storage',
+  ],
+  ['a plain forward', 'unstamped', 'responder_silent', { outcome: 'echo' }, 'mail came back without the stamp of the responder'],
+  [
+    'a responder that is not installed any more',
+    'responder_failed',
+    'responder_silent',
+    {
+      outcome: 'bounced',
+      detail: { dsn_status: '5.3.0', dsn_words: 'Command died with status 127: "/usr/local/bin/mailscout-responder"' },
+    },
+    'the responder fails: Command died with status 127: "/usr/local/bin/mailscout-responder"',
+  ],
+  [
+    'a responder that fails for now',
+    'responder_failed',
+    'responder_silent',
+    { detail: { ...accepted, dsn_status: '4.3.0', dsn_words: 'temporary failure. Command output: exec: node: not found' } },
+    'the responder fails: temporary failure. Command output: exec: node: not found',
+  ],
+  [
+    'a mailbox server that was away too long',
+    'bounced_after_delay',
+    'deferred',
+    { outcome: 'bounced', detail: { dsn_status: '4.4.1', dsn_words: 'connect to mbx.example: Connection timed out' } },
+    'mail bounced: connect to mbx.example: Connection timed out',
+  ],
+  [
+    'a mailbox server that refuses',
+    'bounced',
+    'refused',
+    { outcome: 'bounced', detail: { dsn_status: '5.2.2', dsn_words: '552 5.2.2 mailbox full' } },
+    'mail bounced: 552 5.2.2 mailbox full',
+  ],
+  [
+    'a queue behind the server',
+    'delayed',
+    'deferred',
+    { detail: { ...accepted, dsn_status: '4.4.1', dsn_words: 'connect to mbx.example: Connection refused' } },
+    'mail accepted, then held up: connect to mbx.example: Connection refused',
+  ],
+  [
+    'no answer to the final dot',
+    'unanswered',
+    'connection',
+    { detail: { stage: 'accept', mx: 'mx.example' } },
+    'mx.example took the mail without an answer, not back in 10 min',
+  ],
+  ['nothing at all', 'nothing', 'accepted_then_lost', { detail: accepted }, 'mail accepted, not back in 10 min'],
+  ['back after the deadline', 'late', 'returned_late', { detail: accepted, late }, 'mail comes back late, after 14 min'],
+  [
+    'held on its way back',
+    'late_on_the_way_back',
+    'return_leg',
+    { detail: accepted, late: { ...late, legs: { outbound_ms: span(0, 2000), return_ms: span(836_000, 838_000) } } },
+    'mail comes back late, after 14 min, held on its way back',
+  ],
+  [
+    'held on its way out',
+    'late',
+    'returned_late',
+    { detail: accepted, late: { ...late, legs: { outbound_ms: span(836_000, 838_000), return_ms: span(0, 2000) } } },
+    'mail comes back late, after 14 min',
+  ],
+  [
+    'an echo whose stamped mail came late',
+    'late',
+    'returned_late',
+    { outcome: 'echo', late },
+    'mail comes back late, after 14 min',
+  ],
+]
+
+const testOf = (given: Partial<TestEvidence>): TestEvidence => ({ outcome: 'timeout', detail: {}, late: null, ...given })
+const voteOf = (test: TestEvidence, changes: Partial<VoteView> = {}): VoteView => ({
+  probe_id: 'p1',
+  region: 'eu',
+  vote: 'fail',
+  reason: 'failed',
+  outcome: test.outcome,
+  test_id: 't1',
+  ...changes,
+})
+
+describe('where did it die', () => {
+  it.each(cases)('%s: %s, %s', (_, evidence, place, given) => {
+    expect(diagnose(testOf(given))).toMatchObject({ evidence, place })
+  })
+
+  it('gives the words of the server that knows most', () => {
+    expect(diagnose(testOf({ detail: { ...accepted, dsn_words: '452 full' } }))?.words).toBe('452 full')
+    expect(diagnose(testOf({ detail: accepted }))?.words).toBe('250 2.0.0 Ok: queued as 4F1')
+    expect(diagnose(testOf({ outcome: 'dns' }))?.words).toBeNull()
+  })
+
+  it('has a place for every outcome but the good ones, and a case for every rule and place', () => {
+    for (const outcome of outcomes) {
+      const good = outcome === 'ok' || outcome === 'slow'
+      expect(diagnose(testOf({ outcome })) === null, outcome).toBe(good)
+    }
+    expect(new Set(cases.map(([, evidence]) => evidence))).toEqual(new Set(rules.map(({ evidence }) => evidence)))
+    expect(new Set(rules.map(({ place }) => place))).toEqual(new Set(places))
+  })
+
+  it('stands in docs/judgement.md as it stands in the code', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/judgement.md'), 'utf8')
+    const section = page.split(/^## /m).find((text) => text.startsWith('Where did it die'))
+    const rows = [...(section ?? '').matchAll(/^\| (.+?) \| `(\w+)` \|$/gm)].map(([, means, place]) => ({ means, place }))
+    expect(rows).toEqual(rules.map(({ means, place }) => ({ means, place })))
+  })
+})
+
+describe('the cause of an incident', () => {
+  it.each(cases)('%s', (_, __, place, given, text) => {
+    const test = testOf(given)
+    expect(describeCause([voteOf(test)], new Map([['t1', test]]), 600)).toEqual({ outcome: test.outcome, place, text })
+  })
+
+  it.each(cases)('%s fits into one SMS with its facts', (_, __, ___, given) => {
+    const test = testOf(given)
+    const { text } = describeCause([voteOf(test)], new Map([['t1', test]]), 600)
+    const facts = { monitor_name: 'Head office', code: 'K7QX', since_ms: 0, failing_regions: ['eu', 'us'], passing_regions: [] }
+    const sms = downText({ ...facts, cause: text })
+    expect(septets(sms)).toBeLessThanOrEqual(160)
+    expect(sms).toContain(text.slice(0, 30))
+    expect(sms).toMatch(/Agreed: eu, us\. Code K7QX$/)
+  })
+
+  it('is told by the vantage whose evidence says most', () => {
+    const lost = testOf({ detail: accepted })
+    const delayed = testOf({ detail: { ...accepted, dsn_words: '452 full' } })
+    const evidence = new Map([
+      ['t1', lost],
+      ['t2', delayed],
+    ])
+    const votes = [voteOf(lost), voteOf(delayed, { probe_id: 'p2', test_id: 't2' })]
+    expect(describeCause(votes, evidence, 600)).toMatchObject({
+      place: 'deferred',
+      text: 'mail accepted, then held up: 452 full',
+    })
+  })
+
+  it('lies on our side where no word of a probe counts, whatever it saw', () => {
+    const lost = testOf({ detail: accepted })
+    const vote = voteOf(lost, { vote: 'abstain', reason: 'probe_unproven' })
+    expect(describeCause([vote], new Map([['t1', lost]]), 600)).toEqual({
+      outcome: 'timeout',
+      place: 'our_side',
+      text: 'mail accepted, not back in 10 min',
+    })
+  })
+
+  it('is unknown where there is no result, and plain where its test is not there any more', () => {
+    expect(describeCause([], new Map(), 600)).toEqual({ outcome: 'no_data', place: null, text: 'no probe has a result to show' })
+    expect(describeCause([voteOf(testOf({ outcome: 'refused' }))], new Map(), 600)).toEqual({
+      outcome: 'refused',
+      place: 'refused',
+      text: 'the mail server refuses the mail',
+    })
+  })
+})
