@@ -49,14 +49,24 @@ export const Monitor = Type.Object({
   decision_reason: Text,
   decision_since: Time,
   incident_id: orNull(Id),
+  maintenance: Type.Union([Type.Object({ id: Id, ends_at: Time }), Type.Null()], { description: 'Now: nobody is paged' }),
   verdicts: Type.Array(Verdict),
   detection_bound_s: Type.Number({ description: 'From outage to SMS, at most, while enough vantages are healthy (seconds)' }),
 })
 export type Monitor = Static<typeof Monitor>
 
-export function showMonitor({ standing, now_ms, created_at, decision_since, decision, ...row }: MonitorRow): Monitor {
+export function showMonitor({
+  standing,
+  now_ms,
+  created_at,
+  decision_since,
+  decision,
+  maintenance,
+  ...row
+}: MonitorRow): Monitor {
   return {
     ...row,
+    maintenance: maintenance === null ? null : { id: maintenance.id, ends_at: isoTime(maintenance.ends_ms) },
     decision: decision as Monitor['decision'],
     created_at: isoTime(created_at),
     decision_since: isoTime(decision_since),

@@ -26,6 +26,7 @@ import { registerCustomers } from './routes/customers.ts'
 import { registerEscalationPolicies } from './routes/escalation-policies.ts'
 import { registerIncidents } from './routes/incidents.ts'
 import { registerLegs } from './routes/legs.ts'
+import { registerMaintenanceWindows } from './routes/maintenance-windows.ts'
 import { registerMe } from './routes/me.ts'
 import { registerMonitors } from './routes/monitors.ts'
 import { registerOperations } from './routes/operations.ts'
@@ -103,6 +104,7 @@ function registerV1(app: ApiServer, context: ApiContext, requestRate = requestRa
   registerResponder(app, context)
   registerIncidents(app, context)
   registerPages(app, context)
+  registerMaintenanceWindows(app, context)
   registerProbes(app, context)
   registerAuditLog(app, context)
   registerStream(app, context)

@@ -25,24 +25,29 @@ export type MaintenanceWindow = {
 /** `ends_ms` is the end of maintenance, not of one window: where another goes on, it is the other's. */
 export type Maintenance = { id: string; started_ms: number; ends_ms: number }
 
-/**
- * So far ahead is looked for the end of maintenance and for the next weekly window, which comes within eight days. Windows that
- * follow each other without a gap for longer than this end, as far as anybody can see, here.
- */
+/** So far ahead is looked for the end of maintenance: windows that follow each other without a gap for longer end here. */
 export const lookAheadMs = 40 * dayMs
 /** The longest weekly window: it must end before it begins again. */
 export const weeklyDurationMaxS = 6 * 86_400
 
 /** The maintenance at this instant, or null. The window named is the one that lasts longest. */
 export function maintenanceAt(windows: readonly MaintenanceWindow[], atMs: number): Maintenance | null {
-  const range = { start_ms: atMs, end_ms: atMs + lookAheadMs }
-  const [current] = windows
-    .flatMap((window) => spansOf(window, range).map((span) => ({ ...span, id: window.id })))
-    .filter((span) => covers(span, atMs))
-    .toSorted((a, b) => b.end_ms - a.end_ms)
-  if (current === undefined) return null
-  const whole = maintenanceSpans(windows, range).find((span) => covers(span, atMs))
-  return { id: current.id, started_ms: current.start_ms, ends_ms: Math.min(whole?.end_ms ?? current.end_ms, range.end_ms) }
+  const current = longestAt(windows, atMs)
+  if (current === null) return null
+  const visibleMs = atMs + lookAheadMs
+  let endsMs = current.end_ms
+  while (endsMs < visibleMs) {
+    const next = longestAt(windows, endsMs)
+    if (next === null) break
+    endsMs = next.end_ms
+  }
+  return { id: current.id, started_ms: current.start_ms, ends_ms: Math.min(endsMs, visibleMs) }
+}
+
+function longestAt(windows: readonly MaintenanceWindow[], atMs: number): (Span & { id: string }) | null {
+  const range = { start_ms: atMs, end_ms: atMs + 1 }
+  const spans = windows.flatMap((window) => spansOf(window, range).map((span) => ({ ...span, id: window.id })))
+  return spans.toSorted((a, b) => b.end_ms - a.end_ms)[0] ?? null
 }
 
 /** When maintenance next begins or ends after `fromMs`; null: not as far as can be seen. */
@@ -56,7 +61,7 @@ export function nextChange(windows: readonly MaintenanceWindow[], fromMs: number
 
 /** The window's present or next stretch, or null where none comes any more. */
 export function nextOccurrence(window: MaintenanceWindow, fromMs: number): Span | null {
-  const range = { start_ms: fromMs, end_ms: fromMs + lookAheadMs }
+  const range = { start_ms: fromMs, end_ms: fromMs + 9 * dayMs }
   return spansOf(window, window.schedule.kind === 'once' ? always : range).find((span) => span.end_ms > fromMs) ?? null
 }
 
@@ -69,7 +74,6 @@ export const maintenanceSpans = (windows: readonly MaintenanceWindow[], range: S
   merged(windows.flatMap((window) => spansOf(window, range)))
 
 const always: Span = { start_ms: Number.NEGATIVE_INFINITY, end_ms: Number.POSITIVE_INFINITY }
-const covers = (span: Span, atMs: number): boolean => span.start_ms <= atMs && atMs < span.end_ms
 
 /** The stretches of one window that touch the range, as far as this version of it holds. */
 function spansOf({ schedule, valid_from_ms, valid_until_ms }: MaintenanceWindow, range: Span): Span[] {

@@ -83,10 +83,14 @@ export async function endMaintenanceWindow(sql: Sql, customerId: string, id: str
     update maintenance_windows set valid_until = now() where customer_id = ${customerId} and id = ${id} and valid_until is null`
 }
 
-/** How many windows of the customer are in force. */
+/** Of windows for once only those that are not over: they become many with the years. */
+const notOver = (sql: Sql) =>
+  sql`valid_until is null and (schedule->>'kind' <> 'once' or (schedule->>'ends_ms')::float8 > extract(epoch from now()) * 1000)`
+
+/** How many windows of the customer are in force or to come. */
 export async function countMaintenanceWindows(sql: Sql, customerId: string): Promise<number> {
   const [row] = await sql<{ count: number }[]>`
-    select count(*) as count from maintenance_windows where customer_id = ${customerId} and valid_until is null`
+    select count(*) as count from maintenance_windows where customer_id = ${customerId} and ${notOver(sql)}`
   return row?.count ?? 0
 }
 
@@ -97,7 +101,7 @@ export async function countMaintenanceWindows(sql: Sql, customerId: string): Pro
 export async function holdWindowsOfMonitor(sql: Sql, customerId: string, monitorId: string): Promise<MaintenanceWindow[]> {
   return sql<MaintenanceWindow[]>`
     select id, schedule, valid_from as valid_from_ms, valid_until as valid_until_ms from maintenance_windows
-    where customer_id = ${customerId} and valid_until is null and (monitor_ids is null or ${monitorId} = any(monitor_ids)) for share`
+    where customer_id = ${customerId} and ${notOver(sql)} and (monitor_ids is null or ${monitorId} = any(monitor_ids)) for share`
 }
 
 /** The windows in force for many monitors at once, by monitor. */
@@ -109,7 +113,7 @@ export async function windowsOfMonitors(
   const customers = [...new Set(monitors.map((monitor) => monitor.customer_id))]
   const windows = await sql<(MaintenanceWindow & { customer_id: string; monitor_ids: string[] | null })[]>`
     select customer_id, id, monitor_ids, schedule, valid_from as valid_from_ms, valid_until as valid_until_ms from maintenance_windows
-    where customer_id = any(${customers}::uuid[]) and valid_until is null`
+    where customer_id = any(${customers}::uuid[]) and ${notOver(sql)}`
   return new Map(
     monitors.map(({ id, customer_id }) => [
       id,
@@ -129,7 +133,8 @@ export async function windowHistory(
   return sql<MaintenanceWindow[]>`
     select id, schedule, valid_from as valid_from_ms, valid_until as valid_until_ms from maintenance_windows
     where customer_id = ${customerId} and (monitor_ids is null or ${monitorId} = any(monitor_ids))
-      and valid_from < ${toMs} and (valid_until is null or valid_until > ${fromMs})`
+      and valid_from < ${toMs} and (valid_until is null or valid_until > ${fromMs})
+      and (schedule->>'kind' <> 'once' or (schedule->>'ends_ms')::float8 > ${fromMs}::float8)`
 }
 
 /** Wakes what waits for the end of the customer's maintenance: it is looked at anew, and held again where maintenance goes on. */

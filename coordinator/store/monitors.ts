@@ -1,8 +1,10 @@
 /** Monitors: what is watched and, for those who look, how it stands. Judging them is in judging.ts. */
 import type { Target } from '../../common/wire/test.ts'
 import { initialMonitorState, type Mode } from '../core/judgement.ts'
+import { type Maintenance, maintenanceAt } from '../core/maintenance.ts'
 import type { TestFact } from '../core/verdict.ts'
 import type { Sql } from './connection.ts'
+import { windowsOfMonitors } from './maintenance.ts'
 import { ofCustomer, olderThan, only, type Paging, type Whose } from './paging.ts'
 
 export type MonitorSettings = {
@@ -42,6 +44,8 @@ export type MonitorRow = MonitorSettings & {
   decision_reason: string
   decision_since: number
   incident_id: string | null
+  /** Present: nobody is paged now. */
+  maintenance: Maintenance | null
   standing: StandingTest[]
   /** The database's clock when the row was read. */
   now_ms: number
@@ -71,7 +75,7 @@ export async function findMonitor(sql: Sql, whose: Whose, id: string): Promise<M
   return (await findMonitors(sql, whose, [id]))[0]
 }
 
-type BareMonitor = Omit<MonitorRow, 'standing'>
+type BareMonitor = Omit<MonitorRow, 'standing' | 'maintenance'>
 
 const bareMonitors = (sql: Sql) => sql`
   select m.id, m.customer_id, m.name, kind, target, period_s, timeout_s, slow_s, retest_wait_s, hard_confirm_s, open_period_s, vantages,
@@ -99,7 +103,12 @@ async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise
       order by started_at desc limit 1) r on true
     order by p.region, p.id`
   const byMonitor = Map.groupBy(rows, (row) => row.monitor_id)
-  return monitors.map((monitor) => ({ ...monitor, standing: (byMonitor.get(monitor.id) ?? []).map(standingOf) }))
+  const windows = await windowsOfMonitors(sql, monitors)
+  return monitors.map((monitor) => ({
+    ...monitor,
+    maintenance: maintenanceAt(windows.get(monitor.id) ?? [], monitor.now_ms),
+    standing: (byMonitor.get(monitor.id) ?? []).map(standingOf),
+  }))
 }
 
 function standingOf(row: StandingColumns): StandingTest {

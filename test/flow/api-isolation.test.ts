@@ -20,6 +20,8 @@ async function populate(name: string, code: string, probe: { id: string; region:
     await ask('POST', '/v1/monitors', { name: `${name} monitor`, kind: 'roundtrip', target, escalation_policy_id: policy.id })
   ).body
   const apiKey = (await ask('POST', '/v1/api-keys', { scope: 'read' })).body
+  const weekly = { days: ['sun'], start_time: '02:00', duration_s: 3600, time_zone: 'Europe/Berlin' }
+  const window = (await ask('POST', '/v1/maintenance-windows', { name: `${name} window`, weekly })).body
   await addAssignment(api.admin, monitor, probe.id)
   const result = await addResult(api.admin, monitor, probe, {
     outcome: 'ok',
@@ -33,6 +35,7 @@ async function populate(name: string, code: string, probe: { id: string; region:
     'escalation-policies': policy.id,
     monitors: monitor.id,
     'api-keys': apiKey.id,
+    'maintenance-windows': window.id,
     incidents: incident.id,
     pages: incident.pageId,
   }
@@ -84,12 +87,25 @@ test('the same reads show each customer its own', async () => {
 })
 
 test('lists cannot be turned to the other customer', async () => {
-  for (const list of ['contacts', 'escalation-policies', 'monitors', 'incidents', 'pages', 'api-keys', 'audit-log'])
+  for (const list of [
+    'contacts',
+    'escalation-policies',
+    'monitors',
+    'incidents',
+    'pages',
+    'maintenance-windows',
+    'api-keys',
+    'audit-log',
+  ])
     expect(await acme.ask('GET', `/v1/${list}?customer_id=${other.id}`), list).toMatchObject({
       status: 403,
       body: { code: 'FORBIDDEN' },
     })
-  const narrowed = [`incidents?monitor_id=${other.ids.monitors}`, `pages?incident_id=${other.ids.incidents}`]
+  const narrowed = [
+    `incidents?monitor_id=${other.ids.monitors}`,
+    `maintenance-windows?monitor_id=${other.ids.monitors}`,
+    `pages?incident_id=${other.ids.incidents}`,
+  ]
   for (const list of narrowed) expect((await acme.ask('GET', `/v1/${list}`)).body.data).toEqual([])
 })
 
@@ -101,7 +117,7 @@ test('no change reaches the other customer', async () => {
     const answer = await acme.ask(method, url, method === 'DELETE' ? undefined : {})
     expect([403, 404], `${method} ${url}`).toContain(answer.status)
   }
-  for (const collection of ['contacts', 'monitors', 'escalation-policies', 'api-keys']) {
+  for (const collection of ['contacts', 'monitors', 'escalation-policies', 'maintenance-windows', 'api-keys']) {
     const body = { customer_id: other.id, ...samples[collection] }
     expect(await acme.ask('POST', `/v1/${collection}`, body), collection).toMatchObject({ status: 403 })
   }
@@ -113,11 +129,21 @@ const samples: Record<string, object> = {
   monitors: { name: 'x', kind: 'roundtrip', target: { address: 'a@x.example' } },
   'escalation-policies': { name: 'x', steps: [{ after_s: 0, contact_ids: ['0192f0c1-0000-7000-8000-000000000000'] }] },
   'api-keys': { scope: 'read' },
+  'maintenance-windows': { name: 'x', starts_at: '2026-01-01T00:00:00Z', ends_at: '2026-01-02T00:00:00Z' },
 }
 
 /** Everything that the other customer sees of itself. */
 async function snapshot(): Promise<unknown> {
-  const lists = ['contacts', 'escalation-policies', 'monitors', 'incidents', 'pages', 'api-keys', 'audit-log']
+  const lists = [
+    'contacts',
+    'escalation-policies',
+    'monitors',
+    'incidents',
+    'pages',
+    'maintenance-windows',
+    'api-keys',
+    'audit-log',
+  ]
   return Promise.all(lists.map(async (list) => withoutUse((await other.ask('GET', `/v1/${list}`)).body.data)))
 }
 const withoutUse = (rows: object[]) => rows.map((row) => ({ ...row, last_used_at: null }))
@@ -139,6 +165,7 @@ test('even a query without a condition shows a customer nothing foreign', async 
     'results',
     'incidents',
     'pages',
+    'maintenance_windows',
   ]
   for (const table of tables) {
     const rows = await api.database.asCustomer(acme.id, (sql) => sql`select distinct customer_id from ${sql(table)}`)
