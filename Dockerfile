@@ -1,26 +1,27 @@
 # One image for every part; the command chooses: coordinator (default), probe, responder.
-FROM node:24-bookworm-slim AS web
+FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --no-audit --no-fund
+RUN npm ci --ignore-scripts
 COPY . .
-RUN node bin/build.ts
+# Then only what the servers import. The image brings its own Node and is given a database, so that neither the pinned runtime nor the
+# embedded PostgreSQL is needed.
+RUN node bin/build.ts && npm ci --ignore-scripts --omit=dev --omit=optional
 
 FROM node:24-bookworm-slim
 WORKDIR /app
 ENV NODE_ENV=production DATA_DIR=/data
-COPY package.json package-lock.json .npmrc ./
-# The image brings its own Node and a database of its own; neither the pinned runtime nor the embedded PostgreSQL is needed here.
-RUN npm ci --omit=dev --omit=optional --no-audit --no-fund && mkdir /data && chown node:node /data
-COPY common common
-COPY coordinator coordinator
-COPY probe probe
-COPY responder responder
-COPY bin bin
-COPY LICENSE README.md ./
-COPY --from=web /app/dist dist
+# A new named volume takes the owner of the folder that it covers.
+RUN install -d -o node -g node -m 0700 /data /handover
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/package.json /app/LICENSE ./
+COPY --from=build /app/bin bin
+COPY --from=build /app/common common
+COPY --from=build /app/coordinator coordinator
+COPY --from=build /app/probe probe
+COPY --from=build /app/responder responder
+COPY --from=build /app/dist dist
 USER node
-VOLUME /data
 EXPOSE 8080
-HEALTHCHECK --interval=5s --timeout=3s --start-period=60s CMD ["node", "bin/healthcheck.ts"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s CMD ["node", "bin/healthcheck.ts"]
 CMD ["node", "coordinator/main.ts"]
