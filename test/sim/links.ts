@@ -1,0 +1,131 @@
+/** The links between probes and coordinator: sessions that break and are opened again, frames that arrive or do not. */
+import type { Events } from './events.ts'
+import type { SpoolRecord } from './journal.ts'
+import type { SimProbe } from './probe.ts'
+import type { Random } from './random.ts'
+import type { WorldSetting } from './setting.ts'
+
+export type LinkSurroundings = {
+  events: Events
+  random: Random
+  setting: WorldSetting
+  /** Whether a session can be open now. */
+  isOpen: (probe: SimProbe) => boolean
+  /** Whether what the coordinator says reaches the probe. */
+  ordersPass: (probe: SimProbe) => boolean
+  deliver: (probe: SimProbe, records: readonly SpoolRecord[]) => void
+  onOpen: (probe: SimProbe) => void
+  onChange: () => void
+  note: (line: () => string) => void
+}
+
+type Session = { probe: SimProbe; connected: boolean; opening: boolean; sending: boolean; seenMs: number; number: number }
+
+/** As probe/report.ts: records that come together travel together; a batch without an answer ends the session. */
+const gatherMs = 20
+const acknowledgementMsMax = 30_000
+/** A live session is noted this often (common/limits.ts, heartbeat). */
+const heartbeatMs = 15_000
+/** Loses of a session are reviewed after the minute that makes a probe lost. */
+const lostMs = 61_000
+
+export class Links {
+  readonly #around: LinkSurroundings
+  readonly #sessions = new Map<string, Session>()
+
+  constructor(around: LinkSurroundings) {
+    this.#around = around
+  }
+
+  connect(probe: SimProbe): void {
+    this.#sessions.set(probe.id, { probe, connected: true, opening: false, sending: false, seenMs: 0, number: 1 })
+  }
+
+  isConnected = (probe: SimProbe): boolean => this.#sessions.get(probe.id)?.connected === true
+
+  lastSeenMs(probeId: string): number {
+    const session = this.#sessions.get(probeId)
+    return session === undefined || session.connected ? this.#around.events.nowMs : session.seenMs
+  }
+
+  /** Looks which sessions break, and which may be opened again. */
+  refresh(probes: readonly SimProbe[]): void {
+    for (const probe of probes) {
+      const session = this.#sessions.get(probe.id)
+      if (session === undefined) continue
+      const open = this.#around.isOpen(probe)
+      if (session.connected && !open) this.#break(session)
+      if (!session.connected && open) this.#reopen(session, this.#reconnectMs())
+    }
+  }
+
+  /** To the probe, if it is there when the frame arrives; what is lost is sent again with the next session. */
+  send(probeId: string, arrive: () => void): void {
+    const session = this.#sessions.get(probeId)
+    if (session === undefined || !session.connected) return
+    const { number, probe } = session
+    this.#around.events.after(this.#latency(), () => {
+      if (session.connected && session.number === number && this.#around.ordersPass(probe)) arrive()
+    })
+  }
+
+  /** Something is in the spool. */
+  transmit(probe: SimProbe): void {
+    const session = this.#sessions.get(probe.id)
+    if (session === undefined || !session.connected || session.sending || probe.spool.length === 0) return
+    session.sending = true
+    const { number } = session
+    this.#around.events.after(gatherMs + this.#latency(), () => {
+      if (session.number !== number || !session.connected) return
+      session.sending = false
+      const records = [...probe.spool]
+      this.#around.deliver(probe, records)
+      const { random, setting, ordersPass } = this.#around
+      if (!ordersPass(probe) || random.chance(setting.chances.unacknowledged)) {
+        this.#around.note(() => `${probe.id} gets no acknowledgement`)
+        this.#break(session)
+        this.#reopen(session, acknowledgementMsMax)
+        return
+      }
+      probe.spool.splice(0, records.length)
+      this.transmit(probe)
+    })
+  }
+
+  #break(session: Session): void {
+    const { events, random, note } = this.#around
+    session.connected = false
+    session.sending = false
+    session.number += 1
+    session.seenMs = events.nowMs - Math.floor(random.between(0, heartbeatMs))
+    note(() => `${session.probe.id} disconnected`)
+    this.#around.onChange()
+    events.after(lostMs, () => this.#around.onChange())
+  }
+
+  #reopen(session: Session, delayMs: number): void {
+    if (session.opening) return
+    session.opening = true
+    this.#around.events.after(delayMs, () => {
+      session.opening = false
+      if (session.connected || !this.#around.isOpen(session.probe)) return
+      session.connected = true
+      session.number += 1
+      this.#around.note(() => `${session.probe.id} connected`)
+      this.#around.onOpen(session.probe)
+      this.#around.onChange()
+      this.transmit(session.probe)
+    })
+  }
+
+  #latency(): number {
+    const { random, setting } = this.#around
+    const { median, sigma } = setting.pace.link
+    return sigma === 0 ? median : random.lognormal(median, sigma)
+  }
+
+  #reconnectMs(): number {
+    const { low, high } = this.#around.setting.pace.reconnect
+    return this.#around.random.between(low, high)
+  }
+}

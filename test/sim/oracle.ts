@@ -1,0 +1,176 @@
+/**
+ * What should have happened, from what was true in the world. It knows the promise of DESIGN 1 and none of the product's code: whether
+ * an outage had to be told of and by when, and whether a page had a cause.
+ */
+import type { FailureDomain } from '../../coordinator/core/failure-domain.ts'
+import type { Trouble, WorldSetting } from './setting.ts'
+import type { Page, Watch } from './world.ts'
+
+/** From which moment the bound counts: the start of the outage, with all vantages or with fewer, or a later moment. */
+export type CountedFrom = 'start' | 'start_fewer_vantages' | 'later'
+
+export type OutageAccount = {
+  fromMs: number
+  toMs: number
+  /** The premises held for long enough: it must be told of. */
+  must: { countedFrom: CountedFrom; fromMs: number; boundMs: number } | null
+  /** From that moment to the page; null where there is none. */
+  detectionMs: number | null
+}
+
+export type Account = {
+  outages: OutageAccount[]
+  violations: { kind: 'false_page' | 'missed' | 'late' | 'duplicate_page' | 'no_quorum' | 'false_all_clear' | 'baseless_operator_page'; atMs: number; what: string }[]
+}
+
+/** Start jitter, decision, gateway and failover (DESIGN 1). */
+const budgetMs = 30_000
+/** Mails that were under way, and what is told late, may fail or pass so long after the instant. */
+const marginMs = 120_000
+
+export type Span = { fromMs: number; toMs: number }
+
+export function judgeHistory(setting: WorldSetting, troubles: readonly Trouble[], pages: readonly Page[], watches: readonly Watch[]): Account {
+  const total = union(troubles.flatMap((trouble) => (trouble.kind === 'mail' && coversQuorum(setting, trouble.regions, 'all') ? [trouble] : [])))
+  const outages = total.map((outage) => accountOf(setting, outage, pages, watches))
+  const violations: Account['violations'] = []
+  for (const { fromMs, toMs, must, detectionMs } of outages) {
+    if (must === null) continue
+    if (detectionMs === null) {
+      const length = Math.round((toMs - fromMs) / 1000)
+      violations.push({ kind: 'missed', atMs: fromMs, what: `an outage of ${length} s was never told of` })
+    } else if (detectionMs > must.boundMs) {
+      const what = `told of after ${Math.round(detectionMs / 1000)} s, bound ${Math.round(must.boundMs / 1000)} s, counted from: ${must.countedFrom}`
+      violations.push({ kind: 'late', atMs: fromMs, what })
+    }
+  }
+  return { outages, violations: [...violations, ...pageFaults(setting, troubles, pages, total)] }
+}
+
+/** The bound for these vantages, in ms: DESIGN 1, with the gap between the starts of those that are healthy. */
+export function boundMs({ rules }: WorldSetting, healthy: Watch['healthy']): number {
+  const periodMs = rules.period_s * 1000
+  const starts = healthy.map(({ startsMs }) => startsMs).sort((a, b) => a - b)
+  const gaps = starts.map((start, index) => (starts[index + 1] ?? (starts[0] ?? 0) + periodMs) - start)
+  const gapMs = Math.max(...gaps)
+  const [timeoutMs, slowMs, waitMs] = [rules.timeout_s * 1000, rules.slow_s * 1000, rules.retest_wait_s * 1000]
+  const bySlotsMs = (rules.quorum - 1) * gapMs
+  const mode = rules.vantages === 1 ? 'seed' : rules.mode
+  const confirmMs = { seed: waitMs + timeoutMs, fast: Math.min(bySlotsMs, timeoutMs), hedged: Math.min(slowMs, bySlotsMs, timeoutMs) }[mode]
+  return gapMs + timeoutMs + confirmMs + budgetMs
+}
+
+/** The number of witnesses among these: whoever shares region, network or return domain is one. */
+export function witnessCount(domains: readonly FailureDomain[]): number {
+  const groups: FailureDomain[][] = []
+  for (const domain of domains) {
+    const joined = groups.filter((group) =>
+      group.some((other) => other.region === domain.region || other.return_domain === domain.return_domain || (other.asn !== null && other.asn === domain.asn)),
+    )
+    for (const group of joined) groups.splice(groups.indexOf(group), 1)
+    groups.push([domain, ...joined.flat()])
+  }
+  return groups.length
+}
+
+function accountOf(setting: WorldSetting, outage: Span, pages: readonly Page[], watches: readonly Watch[]): OutageAccount {
+  const told = pages.find((page) => page.kind === 'down' && page.atMs < outage.toMs + marginMs && (page.resolvedMs ?? Number.POSITIVE_INFINITY) > outage.fromMs)
+  const must = duty(setting, outage, watches)
+  const detectionMs = told === undefined ? null : Math.max(0, told.atMs - (must?.fromMs ?? outage.fromMs))
+  return { ...outage, must, detectionMs }
+}
+
+/** The first moment of the outage from which on the premises held, unchanged, for the whole of their bound. */
+function duty(setting: WorldSetting, outage: Span, watches: readonly Watch[]): OutageAccount['must'] {
+  const { quorum, vantages } = setting.rules
+  for (const [index, watch] of watches.entries()) {
+    const fromMs = Math.max(watch.fromMs, outage.fromMs)
+    const untilMs = Math.min(watches[index + 1]?.fromMs ?? Number.POSITIVE_INFINITY, outage.toMs)
+    if (untilMs <= fromMs || !watch.coordinating) continue
+    const domains = watch.healthy.flatMap(({ probeId }) => setting.probes.filter(({ id }) => id === probeId).map(({ domain }) => domain))
+    if (witnessCount(domains) < quorum) continue
+    const bound = boundMs(setting, watch.healthy)
+    if (untilMs - fromMs < bound) continue
+    const countedFrom = fromMs > outage.fromMs ? 'later' : watch.healthy.length < vantages ? 'start_fewer_vantages' : 'start'
+    return { countedFrom, fromMs, boundMs: bound }
+  }
+  return null
+}
+
+/** Pages without a cause, too many of them, too few witnesses, and an all-clear in the middle of an outage. */
+function pageFaults(setting: WorldSetting, troubles: readonly Trouble[], pages: readonly Page[], total: readonly Span[]): Account['violations'] {
+  const faults: Account['violations'] = []
+  const blinded = troubles.some((trouble) => trouble.kind !== 'mail' && trouble.kind !== 'brownout')
+  const blurred = union(troubles.filter((trouble) => trouble.kind === 'brownout' || (trouble.kind === 'mail' && !coversQuorum(setting, trouble.regions, 'all'))))
+  for (const page of pages) {
+    const since = `since ${new Date(page.sinceMs).toISOString()}`
+    if (page.kind === 'unconfirmed') {
+      if (!blinded && blurred.length === 0) faults.push({ kind: 'baseless_operator_page', atMs: page.atMs, what: `all vantages were there, ${since}` })
+      continue
+    }
+    if (!hasCause(setting, troubles, page)) faults.push({ kind: 'false_page', atMs: page.atMs, what: `mail worked, ${since}` })
+    const failing = page.votes.filter(({ vote }) => vote === 'fail').map(({ probe_id }) => probe_id)
+    const domains = setting.probes.filter(({ id }) => failing.includes(id)).map(({ domain }) => domain)
+    if (witnessCount(domains) < setting.rules.quorum) faults.push({ kind: 'no_quorum', atMs: page.atMs, what: `only ${failing.join(', ')} failed` })
+  }
+  for (const outage of total) {
+    const told = pages.filter((page) => page.kind === 'down' && page.atMs > outage.fromMs && page.atMs < outage.toMs)
+    for (const page of told.slice(1)) faults.push({ kind: 'duplicate_page', atMs: page.atMs, what: 'this outage had been told of' })
+    for (const page of pages) {
+      const { resolvedMs } = page
+      const inMidst = resolvedMs !== null && resolvedMs > outage.fromMs + settledMs(setting) && resolvedMs < outage.toMs
+      if (page.kind === 'down' && inMidst) faults.push({ kind: 'false_all_clear', atMs: resolvedMs, what: 'the outage went on' })
+    }
+  }
+  return faults
+}
+
+/** What passed before the outage may still be reported for so long. */
+const settledMs = ({ rules }: WorldSetting): number => rules.timeout_s * 1000 + marginMs
+
+/**
+ * Mail did fail for a quorum, or might have (a brownout), for as long as it takes to be believed, within the time that the votes of one
+ * judgement may span; what was told late because a link or a coordinator was away counts from then.
+ */
+function hasCause(setting: WorldSetting, troubles: readonly Trouble[], page: Page): boolean {
+  const { period_s, timeout_s, retest_wait_s, hard_confirm_s } = setting.rules
+  const awayMs = troubles.reduce((sum, trouble) => (keepsNewsBack(trouble) ? sum + trouble.toMs - trouble.fromMs : sum), 0)
+  const spanMs = (period_s + 3 * timeout_s + retest_wait_s + hard_confirm_s) * 1000 + marginMs + awayMs
+  const faults = troubles.filter((trouble) => trouble.fromMs < page.atMs && trouble.toMs > page.atMs - spanMs)
+  if (faults.some(({ kind }) => kind === 'brownout')) return true
+  const mail = faults.filter((trouble) => trouble.kind === 'mail')
+  const regions = mail.some((trouble) => trouble.regions === null) ? null : mail.flatMap((trouble) => trouble.regions ?? [])
+  if (mail.length === 0 || !coversQuorum(setting, regions, 'quorum')) return false
+  const lastedMs = Math.max(...mail.map((trouble) => trouble.toMs)) - Math.min(...mail.map((trouble) => trouble.fromMs))
+  return lastedMs >= shortestMs(setting)
+}
+
+const keepsNewsBack = ({ kind }: Trouble): boolean => kind === 'link' || kind === 'coordinator' || kind === 'uplink' || kind === 'crash'
+
+/** Shorter outages cannot meet two tests that are believed: in mode `seed` the double test, else two slots or a test and its confirmation. */
+function shortestMs({ rules }: WorldSetting): number {
+  const gapMs = (rules.period_s * 1000) / rules.vantages
+  const mode = rules.vantages === 1 ? 'seed' : rules.mode
+  if (mode === 'seed') return Math.min(rules.timeout_s + rules.retest_wait_s, rules.hard_confirm_s) * 1000 - 10_000
+  const confirmMs = mode === 'fast' ? rules.timeout_s * 1000 : rules.slow_s * 1000
+  return Math.min(gapMs, confirmMs, rules.hard_confirm_s * 1000) - 10_000
+}
+
+/** Whether a fault that meets these regions meets all witnesses, or as many as a quorum. */
+function coversQuorum(setting: WorldSetting, regions: readonly string[] | null, whom: 'all' | 'quorum'): boolean {
+  if (regions === null) return true
+  if (whom === 'all') return false
+  const met = setting.probes.filter(({ domain }) => regions.includes(domain.region)).map(({ domain }) => domain)
+  return witnessCount(met) >= setting.rules.quorum
+}
+
+/** Spans that touch or overlap are one. */
+export function union(spans: readonly Span[]): Span[] {
+  const merged: Span[] = []
+  for (const { fromMs, toMs } of [...spans].sort((a, b) => a.fromMs - b.fromMs)) {
+    const last = merged.at(-1)
+    if (last !== undefined && fromMs <= last.toMs) last.toMs = Math.max(last.toMs, toMs)
+    else merged.push({ fromMs, toMs })
+  }
+  return merged
+}

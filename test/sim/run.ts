@@ -1,0 +1,64 @@
+/** One seed, one run: years of one monitor, its troubles played one after the other and accounted for by the oracle. */
+import { dayMs, hourMs } from '../../common/durations.ts'
+import { drawSetting, drawTroubles, type Weather } from './draw.ts'
+import { type Account, judgeHistory } from './oracle.ts'
+import { Random } from './random.ts'
+import type { WorldSetting } from './setting.ts'
+import { World } from './world.ts'
+
+export type RunOptions = {
+  seed: bigint
+  years: number
+  weather: Weather
+  log?: (line: string) => void
+}
+
+export type Violation = Account['violations'][number] | { kind: 'stuck'; atMs: number; what: string }
+
+export type RunReport = {
+  seed: bigint
+  setting: WorldSetting
+  years: number
+  stretches: number
+  events: number
+  outages: Account['outages']
+  pages: { down: number; unconfirmed: number }
+  violations: Violation[]
+}
+
+const yearMs = 365.25 * dayMs
+/** Bad stretches a year, each of one trouble or several. */
+const stretchesPerYear = 40
+/** Played before the first trouble of a stretch. */
+const leadMs = 60_000
+/** After the last trouble everything must have come to rest within this time, whatever happened. */
+const restMs = ({ rules }: WorldSetting): number => 2 * hourMs + 4 * (rules.period_s + rules.timeout_s + rules.retest_wait_s) * 1000
+
+export function simulate({ seed, years, weather, log }: RunOptions): RunReport {
+  const random = new Random(seed)
+  const setting = drawSetting(random.stream('setting'))
+  const world = new World(setting, random, log === undefined ? {} : { log })
+  const pacing = random.stream('pacing')
+  const endMs = setting.startMs + years * yearMs
+  const report: RunReport = { seed, setting, years, stretches: 0, events: 0, outages: [], pages: { down: 0, unconfirmed: 0 }, violations: [] }
+  log?.(`seed ${seed}: ${JSON.stringify(setting.rules)}, ${setting.probes.length} probes`)
+
+  for (;;) {
+    const atMs = Math.ceil(world.events.nowMs + leadMs + pacing.exponential(yearMs / stretchesPerYear))
+    if (atMs > endMs) break
+    world.fold(atMs - leadMs)
+    const troubles = drawTroubles(random.stream(`stretch ${report.stretches}`), setting, atMs, weather)
+    const lastMs = Math.max(...troubles.map((trouble) => trouble.toMs))
+    const rested = world.play(troubles, lastMs + restMs(setting))
+    const account = judgeHistory(setting, troubles, world.pages, world.watches)
+    report.stretches += 1
+    report.outages.push(...account.outages)
+    report.violations.push(...account.violations)
+    for (const { kind } of world.pages) report.pages[kind] += 1
+    if (!rested) {
+      report.violations.push({ kind: 'stuck', atMs: lastMs, what: `still ${world.coordinator.state.decision} after ${restMs(setting) / 1000} s` })
+      break
+    }
+  }
+  return { ...report, events: world.events.made }
+}

@@ -1,0 +1,83 @@
+/** What a simulated world is made of, and what goes wrong in it: plain data, drawn from a seed or written by hand. True time in ms. */
+import type { MonitorRules } from '../../coordinator/core/evidence.ts'
+import type { FailureDomain } from '../../coordinator/core/failure-domain.ts'
+import type { ClockSetting } from './machine-clock.ts'
+
+export type ProbeSetting = { id: string; domain: FailureDomain; clock: ClockSetting }
+
+/** How long the ways take when all is well, in ms. */
+export type Pace = {
+  dialogue: { median: number; sigma: number }
+  leg: { median: number; sigma: number }
+  link: { median: number; sigma: number }
+  /** From a mark to its judgement. */
+  judging: { median: number; sigma: number }
+  /** From the return of a link or a coordinator to an open session. */
+  reconnect: { low: number; high: number }
+}
+
+/** Of mails in good times. */
+export type Chances = {
+  /** Lost without a trace. */
+  lost: number
+  /** On the way for minutes, up to a day. */
+  late: number
+  /** Returned twice. */
+  doubled: number
+  /** An attempt to send that fails for the moment. */
+  hiccup: number
+  /** A batch that is committed, and whose acknowledgement is lost. */
+  unacknowledged: number
+}
+
+export type WorldSetting = {
+  startMs: number
+  rules: MonitorRules
+  /** Those that hold the monitor from the start, in the order of their phases, then those that stand by. */
+  probes: ProbeSetting[]
+  references: number
+  /** A server that has not seen (sender, address, recipient) puts the mail off for so long; null where it does not. */
+  greylistMs: number | null
+  /** The probes test many monitors: one of those soon proves the health of a probe, without a control trip. */
+  busy: boolean
+  pace: Pace
+  chances: Chances
+}
+
+/** What the customer's mail system does wrong; `regions` null means to everybody. */
+export type MailFault =
+  | 'dropped'
+  | 'closed'
+  | 'refused'
+  | 'deferred'
+  | 'tls'
+  | 'dns_missing'
+  | 'dns_silent'
+  | 'swallowed'
+  | 'bounced'
+  | 'held'
+  | 'unstamped'
+
+export type Trouble = { fromMs: number; toMs: number } & (
+  | { kind: 'mail'; fault: MailFault; regions: readonly string[] | null }
+  /** The customer's system loses a part of the mails: neither an outage nor none. */
+  | { kind: 'brownout'; share: number }
+  /** The next mail of this probe is lost, or late by `lateMs`. */
+  | { kind: 'glitch'; probe: string; lateMs: number | null }
+  | { kind: 'greylist_forgotten' }
+  | { kind: 'crash'; probe: string; reboot: boolean }
+  /** The probe reaches nobody. */
+  | { kind: 'uplink'; probe: string }
+  /** The link is cut, or only its way from the coordinator to the probe. */
+  | { kind: 'link'; probe: string; direction: 'both' | 'orders' }
+  /** What should come back to the probe waits outside. */
+  | { kind: 'inbox'; probe: string }
+  | { kind: 'clock'; probe: string; byMs: number }
+  | { kind: 'references' }
+  | { kind: 'coordinator' }
+)
+
+export const isActive = (trouble: Trouble, atMs: number): boolean => trouble.fromMs <= atMs && atMs < trouble.toMs
+
+export const describeTrouble = ({ fromMs, toMs, ...what }: Trouble): string =>
+  `${Object.values(what).map(String).join(' ')} for ${Math.round((toMs - fromMs) / 1000)} s`

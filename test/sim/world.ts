@@ -1,0 +1,262 @@
+/**
+ * One monitor and everything around it: probes, the mail world, the links and a coordinator, driven by troubles on a virtual time.
+ * Stretches without trouble are passed over: healthy tests change nothing (`isQuiet`), so that only what happens around a trouble is
+ * played, test by test.
+ */
+import { slotStartMs } from '../../common/timetable.ts'
+import type { TestPlan } from '../../common/wire/test.ts'
+import type { Effect, VoteView } from '../../coordinator/core/evidence.ts'
+import { SimCoordinator } from './coordinator.ts'
+import { Events } from './events.ts'
+import type { SpoolRecord } from './journal.ts'
+import { Links } from './links.ts'
+import { MailWorld } from './mail.ts'
+import { SimProbe } from './probe.ts'
+import type { Random } from './random.ts'
+import { describeTrouble, isActive, type Trouble, type WorldSetting } from './setting.ts'
+
+export type Page = { atMs: number; kind: 'down' | 'unconfirmed'; sinceMs: number; votes: VoteView[]; resolvedMs: number | null }
+
+/** From this moment on these could see an outage and tell of it; each with the offset of its slots in the period. */
+export type Watch = { fromMs: number; coordinating: boolean; healthy: { probeId: string; startsMs: number }[] }
+
+export type WorldOptions = {
+  log?: (line: string) => void
+  /** Names the assignments; the jitter of their slots follows from it. */
+  assignmentId?: (probeId: string, number: number) => string
+}
+
+const customerId = 'customer-1'
+const targetDomain = 'customer.example'
+
+export class World {
+  readonly events: Events
+  readonly setting: WorldSetting
+  readonly probes: SimProbe[]
+  readonly coordinator: SimCoordinator
+  readonly pages: Page[] = []
+  readonly watches: Watch[] = []
+  readonly mail: MailWorld
+  readonly #links: Links
+  readonly #random: Random
+  readonly #log: ((line: string) => void) | undefined
+  #troubles: Trouble[] = []
+
+  constructor(setting: WorldSetting, random: Random, options: WorldOptions = {}) {
+    this.setting = setting
+    this.events = new Events(setting.startMs)
+    this.#random = random.stream('world')
+    this.#log = options.log
+    this.mail = new MailWorld(setting, random.stream('mail'), () => this.#troubles)
+    const note = (line: () => string) => this.#note(line)
+    this.probes = setting.probes.map(
+      (probe) =>
+        new SimProbe(probe, {
+          events: this.events,
+          mail: this.mail,
+          references: Array.from({ length: setting.references }, (_, index) => ({ address: `echo@reference-${index + 1}.example` })),
+          uplinkWorks: (id) => !this.#has('uplink', id),
+          inboxWorks: (id) => !this.#has('inbox', id),
+          onRecord: (reporter) => this.#links.transmit(reporter),
+          note,
+        }),
+    )
+    this.#links = new Links({
+      events: this.events,
+      random: random.stream('links'),
+      setting,
+      isOpen: (probe) => probe.isUp && this.coordinator.isUp && !this.#has('uplink', probe.id) && !this.#has('link', probe.id, 'both'),
+      ordersPass: (probe) => !this.#has('link', probe.id, 'orders'),
+      deliver: (probe, records: readonly SpoolRecord[]) => this.#ingest(probe, records),
+      onOpen: (probe) => this.#opened(probe),
+      onChange: () => {
+        this.coordinator.reviewSoon()
+        this.#watch()
+      },
+      note,
+    })
+    this.coordinator = new SimCoordinator(
+      {
+        events: this.events,
+        probes: this.probes,
+        plan: planOf(setting),
+        rules: setting.rules,
+        customerId,
+        epochMs: setting.startMs - setting.rules.period_s * 1000 * 1000,
+        busy: setting.busy,
+        assignmentId: options.assignmentId ?? ((probeId, number) => `assignment-${number}-${probeId}`),
+        lastSeenMs: (id) => this.#links.lastSeenMs(id),
+        sideWorks: (id) => !this.#has('uplink', id) && !this.#has('inbox', id),
+        judgingMs: () => this.#lasting(setting.pace.judging),
+        onEffect: (effect, votes) => this.#carryOut(effect, votes),
+        onJob: (job) => this.#links.send(job.probeId, () => this.#startJob(job)),
+        onOrders: (probe) => this.#links.send(probe.id, () => probe.takeOrders(this.coordinator.ordersOf(probe.id))),
+        note,
+      },
+      this.probes.slice(0, setting.rules.vantages),
+    )
+    for (const probe of this.probes) {
+      this.#links.connect(probe)
+      probe.takeOrders(this.coordinator.ordersOf(probe.id))
+    }
+    for (const probe of this.probes.slice(0, setting.rules.vantages)) this.mail.knows(probe.id)
+    this.#watch()
+  }
+
+  /** Nothing is under way, nothing is suspected. */
+  get isIdle(): boolean {
+    return this.coordinator.isUp && this.coordinator.isQuiet && this.probes.every((probe) => probe.isIdle && this.#links.isConnected(probe))
+  }
+
+  /** Healthy slots until `toMs` are taken as passed; only where the world is idle. */
+  fold(toMs: number): void {
+    this.events.skip(toMs)
+    this.#troubles = []
+    for (const probe of this.probes) {
+      probe.jumpClock(null)
+      probe.passOver()
+    }
+    this.coordinator.fold()
+    this.pages.length = 0
+    this.watches.length = 0
+    this.#watch()
+    this.#note(() => 'goes on here')
+  }
+
+  /** Plays these troubles, until all is quiet again after the last of them, or until `endMs`; true where it became quiet. */
+  play(troubles: Trouble[], endMs: number): boolean {
+    this.#troubles = troubles
+    for (const trouble of troubles) {
+      this.events.at(trouble.fromMs, () => this.#begin(trouble))
+      this.events.at(trouble.toMs, () => this.#end(trouble))
+    }
+    const lastMs = Math.max(...troubles.map((trouble) => trouble.toMs), this.events.nowMs)
+    return this.events.run(endMs, () => this.events.nowMs > lastMs + 60_000 && this.isIdle)
+  }
+
+  #begin(trouble: Trouble): void {
+    this.#note(() => `TROUBLE ${describeTrouble(trouble)}`)
+    if (trouble.kind === 'crash') this.#probe(trouble.probe)?.crash(trouble.reboot)
+    if (trouble.kind === 'coordinator') this.coordinator.crash()
+    if (trouble.kind === 'clock') this.#probe(trouble.probe)?.jumpClock(trouble.byMs)
+    if (trouble.kind === 'greylist_forgotten') this.mail.forgetGreylist()
+    this.#links.refresh(this.probes)
+    this.#watch()
+  }
+
+  #end(trouble: Trouble): void {
+    this.#note(() => `over: ${describeTrouble(trouble)}`)
+    const stillDown = this.#troubles.some((other) => other !== trouble && other.kind === trouble.kind && isActive(other, this.events.nowMs) && sameProbe(other, trouble))
+    if (trouble.kind === 'crash' && !stillDown) this.#probe(trouble.probe)?.start()
+    if (trouble.kind === 'coordinator' && !stillDown) this.coordinator.start()
+    if (trouble.kind === 'clock') {
+      this.#probe(trouble.probe)?.jumpClock(null)
+      this.events.after(clockAfterMs(trouble.byMs, this.setting), () => this.#watch())
+    }
+    this.#links.refresh(this.probes)
+    this.#watch()
+  }
+
+  #ingest(probe: SimProbe, records: readonly SpoolRecord[]): void {
+    this.coordinator.ingest(probe, records)
+    if (records.some(({ kind, body }) => kind === 'result' && body.outcome === 'ok')) this.#watch()
+  }
+
+  #opened(probe: SimProbe): void {
+    this.#links.send(probe.id, () => {
+      probe.takeOrders(this.coordinator.ordersOf(probe.id))
+      for (const job of this.coordinator.jobsFor(probe.id)) this.#startJob(job)
+    })
+  }
+
+  #startJob(job: { id: string; probeId: string; cause: 'confirm' | 'open' | 'test_now'; sent: boolean; expiresMs: number }): void {
+    if (job.sent || job.expiresMs <= this.events.nowMs) return
+    job.sent = true
+    this.#probe(job.probeId)?.startJob({ id: job.id, cause: job.cause, plan: planOf(this.setting) })
+  }
+
+  #carryOut(effect: Exclude<Effect, { kind: 'ask' }>, votes: VoteView[]): void {
+    const atMs = this.events.nowMs
+    const open = this.pages.findLast((page) => page.resolvedMs === null)
+    if (effect.kind === 'resolve_incident') {
+      for (const page of this.pages) page.resolvedMs ??= atMs
+      this.#note(() => 'RESOLVED')
+      return
+    }
+    const kind = effect.kind === 'confirm_incident' ? 'down' : effect.incident_kind
+    if (effect.kind === 'confirm_incident' && open !== undefined) open.resolvedMs = atMs
+    this.pages.push({ atMs, kind, sinceMs: effect.since_ms, votes: effect.votes.length > 0 ? effect.votes : votes, resolvedMs: null })
+    this.#note(() => `PAGE ${kind}: ${effect.votes.map(({ probe_id, vote, outcome }) => `${probe_id} ${vote} ${outcome ?? ''}`).join(', ')}`)
+  }
+
+  /** Notes who could see an outage from now on, where that has changed. */
+  #watch(): void {
+    const nowMs = this.events.nowMs
+    const { period_s } = this.setting.rules
+    const healthy = this.coordinator.seats.flatMap(({ probeId, assignment, assignedMs }) => {
+      const probe = this.#probe(probeId)
+      if (probe === undefined || !this.#links.isConnected(probe) || this.#isImpaired(probeId)) return []
+      const firstMs = slotStartMs({ ...assignment, period_s }, assignment.first_slot)
+      if (assignedMs > this.setting.startMs && (nowMs < firstMs || !this.coordinator.hasPassed(probeId, assignedMs))) return []
+      const periodMs = period_s * 1000
+      const startsMs = (((assignment.phase_ms - probe.clock.wallMs(nowMs) + nowMs) % periodMs) + periodMs) % periodMs
+      return [{ probeId, startsMs }]
+    })
+    const watch = { fromMs: nowMs, coordinating: this.coordinator.isUp, healthy }
+    const last = this.watches.at(-1)
+    const same = last !== undefined && last.coordinating === watch.coordinating && sameHealthy(last.healthy, healthy)
+    if (!same) this.watches.push(watch)
+  }
+
+  #isImpaired(probeId: string): boolean {
+    const nowMs = this.events.nowMs
+    return this.#troubles.some((trouble) => {
+      if (trouble.kind === 'references') return isActive(trouble, nowMs)
+      if (!('probe' in trouble) || trouble.probe !== probeId || trouble.kind === 'glitch') return false
+      const afterMs = trouble.kind === 'clock' ? clockAfterMs(trouble.byMs, this.setting) : 0
+      return trouble.fromMs <= nowMs && nowMs < trouble.toMs + afterMs
+    })
+  }
+
+  #has(kind: Trouble['kind'], probeId: string, direction?: 'both' | 'orders'): boolean {
+    const nowMs = this.events.nowMs
+    return this.#troubles.some(
+      (trouble) =>
+        trouble.kind === kind &&
+        isActive(trouble, nowMs) &&
+        'probe' in trouble &&
+        trouble.probe === probeId &&
+        (direction === undefined || (trouble.kind === 'link' && trouble.direction === direction)),
+    )
+  }
+
+  #probe = (id: string): SimProbe | undefined => this.probes.find((probe) => probe.id === id)
+  #lasting = ({ median, sigma }: { median: number; sigma: number }): number => (sigma === 0 ? median : this.#random.lognormal(median, sigma))
+
+  #note(line: () => string): void {
+    this.#log?.(`${new Date(this.events.nowMs).toISOString()} ${line()}`)
+  }
+}
+
+/** After a jump of its clock a probe is fit again when the slots of its wall clock run evenly, and old times have gone by. */
+const clockAfterMs = (byMs: number, { rules }: WorldSetting): number => Math.abs(byMs) + rules.period_s * 1000
+
+const sameProbe = (a: Trouble, b: Trouble): boolean => ('probe' in a ? a.probe : '') === ('probe' in b ? b.probe : '')
+
+/** Drift moves the starts by less than this; it is no change. */
+const sameStartMs = 500
+const sameHealthy = (a: Watch['healthy'], b: Watch['healthy']): boolean =>
+  a.length === b.length && a.every(({ probeId, startsMs }, index) => b[index]?.probeId === probeId && Math.abs(b[index].startsMs - startsMs) < sameStartMs)
+
+export const planOf = ({ rules }: WorldSetting): TestPlan => ({
+  monitor_id: 'monitor-1',
+  kind: 'roundtrip',
+  target: { address: `scout@${targetDomain}` },
+  period_s: rules.period_s,
+  timeout_s: rules.timeout_s,
+  slow_s: rules.slow_s,
+  retest_wait_s: rules.retest_wait_s,
+  hard_confirm_s: rules.hard_confirm_s,
+  open_period_s: rules.open_period_s,
+  accept_echo: false,
+})
