@@ -21,6 +21,7 @@ import { describeProblem, handleError, RateLimited, sendProblem } from './proble
 import { TokenBuckets } from './rate-limit.ts'
 import { registerApiKeys } from './routes/api-keys.ts'
 import { registerAuditLog } from './routes/audit-log.ts'
+import { registerAvailability } from './routes/availability.ts'
 import { registerContacts } from './routes/contacts.ts'
 import { registerCustomers } from './routes/customers.ts'
 import { registerEscalationPolicies } from './routes/escalation-policies.ts'
@@ -100,6 +101,7 @@ function registerV1(app: ApiServer, context: ApiContext, requestRate = requestRa
   registerEscalationPolicies(app, context)
   registerMonitors(app, context)
   registerResults(app, context)
+  registerAvailability(app, context)
   registerLegs(app, context)
   registerResponder(app, context)
   registerIncidents(app, context)

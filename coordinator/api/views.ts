@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { isoTime } from '../../common/durations.ts'
 import { Health, outcomes } from '../../common/wire/test.ts'
+import { outageBounds } from '../core/availability.ts'
 import { diagnose, places } from '../core/diagnosis.ts'
 import type { VoteView } from '../core/evidence.ts'
 import type { Legs } from '../core/legs.ts'
@@ -74,6 +75,19 @@ const IncidentVantage = Type.Object({
   outcome: Type.Union([Outcome, Type.Null()]),
 })
 
+const Outage = Type.Object(
+  {
+    earliest_start_at: orNull(Time),
+    latest_start_at: Time,
+    earliest_end_at: orNull(Time),
+    latest_end_at: orNull(Time),
+  },
+  {
+    description:
+      'It began after the last good test was sent and before the first failing one was, and ended between the last failing test and the first good one; null: not known, or not yet',
+  },
+)
+
 export const Incident = Type.Object({
   id: Id,
   customer_id: Id,
@@ -82,6 +96,7 @@ export const Incident = Type.Object({
   code: Text,
   kind: oneOf('down', 'unconfirmed'),
   since_at: Time,
+  outage: Type.Union([Outage, Type.Null()], { description: 'null: unconfirmed' }),
   opened_at: Time,
   acknowledged_at: orNull(Time),
   acknowledged_by: orNull(Text),
@@ -99,9 +114,29 @@ const showVantage = ({ probe_id, region, vote, outcome }: VoteView) => ({
   outcome,
 })
 
+function showOutage({ kind, last_good_at, since_at, last_fail_at, first_pass_at, resolved_at }: ReadIncident) {
+  if (kind !== 'down') return null
+  const bounds = outageBounds({
+    last_good_ms: last_good_at,
+    since_ms: since_at,
+    last_fail_ms: last_fail_at,
+    first_pass_ms: first_pass_at,
+    resolved_ms: resolved_at,
+  })
+  return {
+    earliest_start_at: isoOrNull(bounds.earliest_start_ms),
+    latest_start_at: isoTime(bounds.latest_start_ms),
+    earliest_end_at: isoOrNull(bounds.earliest_end_ms),
+    latest_end_at: isoOrNull(bounds.latest_end_ms),
+  }
+}
+
+const withoutBounds = ({ last_good_at: _, last_fail_at: __, first_pass_at: ___, ...row }: ReadIncident) => row
+
 export const showIncident = (row: ReadIncident): Static<typeof Incident> => ({
-  ...row,
+  ...withoutBounds(row),
   since_at: isoTime(row.since_at),
+  outage: showOutage(row),
   opened_at: isoTime(row.opened_at),
   acknowledged_at: isoOrNull(row.acknowledged_at),
   resolved_at: isoOrNull(row.resolved_at),

@@ -12,6 +12,9 @@ export type ReadIncident = {
   code: string
   kind: 'down' | 'unconfirmed'
   since_at: number
+  last_good_at: number | null
+  last_fail_at: number | null
+  first_pass_at: number | null
   opened_at: number
   acknowledged_at: number | null
   acknowledged_by: string | null
@@ -23,8 +26,8 @@ export type ReadIncident = {
 export type IncidentEventRow = { id: string; at: number; type: string; detail: Record<string, unknown> }
 
 const columns = (sql: Sql) => sql`
-  i.id, i.customer_id, i.monitor_id, m.name as monitor_name, i.code, i.kind, i.since_at, i.opened_at, i.acknowledged_at,
-  i.acknowledged_by, i.resolved_at, i.cause, i.vantages`
+  i.id, i.customer_id, i.monitor_id, m.name as monitor_name, i.code, i.kind, i.since_at, i.last_good_at, i.last_fail_at,
+  i.first_pass_at, i.opened_at, i.acknowledged_at, i.acknowledged_by, i.resolved_at, i.cause, i.vantages`
 
 const joinMonitor = (sql: Sql) => sql`join monitors m on m.customer_id = i.customer_id and m.id = i.monitor_id`
 
