@@ -79,17 +79,21 @@ export const tallyVotes = (votes: readonly CastVote[]): Tally =>
   tally(votes.map((vote): Ballot => ({ domain: vote.vantage.domain, vote: vote.vote })))
 
 /**
- * A hard failure says so at once, and so it must also last: some failing test was sent `hard_confirm_s` after the first, or some
- * vantage failed by waiting its timeout out.
+ * A hard failure says so at once, and so it must also last: some vantage was still failing `hard_confirm_s` after the first failing
+ * test was sent, or failed by waiting its timeout out.
  */
 export function hardFailureLasted(votes: readonly CastVote[], sinceMs: number, rules: MonitorRules): boolean {
   return votes.some(
     ({ vote, test }) =>
       vote === 'fail' &&
       test !== null &&
-      (!isHardFailure(test.outcome) || test.started_ms >= sinceMs + rules.hard_confirm_s * 1000),
+      (!isHardFailure(test.outcome) || failedUntilMs(test) >= sinceMs + rules.hard_confirm_s * 1000),
   )
 }
+
+/** A test that cannot get its mail out tries until it ends; a bounce, however late, tells of the moment when the mail was sent. */
+const failedUntilMs = ({ outcome, started_ms, finished_ms }: TestFact): number =>
+  outcome === 'bounced' ? started_ms : finished_ms
 
 export const viewOf = ({ probe_id, region, vote, reason, outcome, test_id }: CastVote): VoteView => ({
   probe_id,

@@ -150,6 +150,13 @@ describe('a hard failure', () => {
     expect(story.opened.map(({ at, kind }) => [at, kind])).toEqual([[23 * min + 1, 'down']])
   })
 
+  // a's test of 20:00 fails at 30:00 and b's of 22:30 at 32:30: both tried for ten minutes, and need not last three more.
+  test('that was tried until its timeout has lasted', () => {
+    const regions = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
+    const story = new Story({ regions, rules: { mode: 'fast' }, mail: from(19 * min, 'nameless') }).until(60 * min)
+    expect(story.opened.map(({ at }) => at)).toEqual([32.5 * min])
+  })
+
   test('single vantage: the same', () => {
     const story = new Story({ regions: ['eu'], mail: from(19 * min, 'refused') }).until(60 * min)
     expect(story.opened.map(({ at }) => at)).toEqual([23 * min + 1])

@@ -38,7 +38,13 @@ export type CoordinatorSurroundings = {
 }
 
 type Fact = TestFact & { outcome: TestFact['outcome'] }
-type Known = { tests: Fact[]; ids: Set<string>; overdue: { test_id: string; started_ms: number; at: number }[]; proofMs: number | null; passedMs: number }
+type Known = {
+  tests: Fact[]
+  ids: Set<string>
+  overdue: { test_id: string; started_ms: number; at: number }[]
+  proofMs: number | null
+  passedMs: number
+}
 
 const lostMs = 60_000
 const poolFreshMs = 45_000
@@ -71,7 +77,7 @@ export class SimCoordinator {
     for (const probe of around.probes) {
       this.#known.set(probe.id, { tests: [], ids: new Set(), overdue: [], proofMs: null, passedMs: Number.NEGATIVE_INFINITY })
     }
-    holders.forEach((probe, position) => this.#seat(probe, position, 0))
+    for (const [position, probe] of holders.entries()) this.#seat(probe, position, 0)
   }
 
   get isQuiet(): boolean {
@@ -189,7 +195,10 @@ export class SimCoordinator {
       assigned_ms: seat?.assignedMs ?? nowMs,
       tests: [...tests],
       overdue: overdue.filter(({ at }) => at > toldSinceMs).map(({ test_id, started_ms }) => ({ test_id, started_ms })),
-      slot_started_ms: seat === undefined || nowMs < slotStart(seat.assignment, seat.assignment.first_slot) ? null : slotBefore(seat.assignment, nowMs),
+      slot_started_ms:
+        seat === undefined || nowMs < slotStart(seat.assignment, seat.assignment.first_slot)
+          ? null
+          : slotBefore(seat.assignment, nowMs),
       proof_started_ms: proofMs,
       passed_before: passedMs > nowMs - greylistMemoryMs,
     }
@@ -207,7 +216,15 @@ export class SimCoordinator {
     known.ids.add(body.id)
     const rightMs = body.clock_offset_ms ?? 0
     const { id, cause, attempt, first_test_id, outcome } = body
-    known.tests.push({ id, cause, attempt, first_test_id, started_ms: body.started_at + rightMs, finished_ms: body.finished_at + rightMs, outcome })
+    known.tests.push({
+      id,
+      cause,
+      attempt,
+      first_test_id,
+      started_ms: body.started_at + rightMs,
+      finished_ms: body.finished_at + rightMs,
+      outcome,
+    })
     known.tests.sort((a, b) => b.started_ms - a.started_ms)
     known.tests.length = Math.min(known.tests.length, testsKept)
     if (outcome === 'ok' || outcome === 'slow') known.passedMs = Math.max(known.passedMs, body.started_at)
@@ -235,7 +252,16 @@ export class SimCoordinator {
     const { events, customerId, plan, onJob } = this.#around
     const id = `job-${++this.#names}`
     const target_domain = domainOf(plan.target.address)
-    const job = { id, customer_id: customerId, monitor_id: plan.monitor_id, target_domain, probeId, cause, expiresMs: events.nowMs + jobStartMsMax, sent: false }
+    const job = {
+      id,
+      customer_id: customerId,
+      monitor_id: plan.monitor_id,
+      target_domain,
+      probeId,
+      cause,
+      expiresMs: events.nowMs + jobStartMsMax,
+      sent: false,
+    }
     this.#jobs.set(id, job)
     this.#around.note(() => `asks ${probeId} (${cause})`)
     onJob(job)
@@ -245,7 +271,11 @@ export class SimCoordinator {
   #review(): void {
     const { events, probes, rules, plan, epochMs } = this.#around
     const nowMs = events.nowMs
-    const candidates = probes.map((probe) => ({ probe_id: probe.id, domain: probe.domain, healthy: nowMs - this.#around.lastSeenMs(probe.id) < lostMs }))
+    const candidates = probes.map((probe) => ({
+      probe_id: probe.id,
+      domain: probe.domain,
+      healthy: nowMs - this.#around.lastSeenMs(probe.id) < lostMs,
+    }))
     const holders = this.seats.map(({ probeId, position }) => ({ probe_id: probeId, position }))
     const isThere = (probeId: string) => candidates.some(({ probe_id, healthy }) => probe_id === probeId && healthy)
     const isLost = this.seats.some(({ probeId }) => !isThere(probeId))
@@ -268,7 +298,18 @@ export class SimCoordinator {
     this.seats.push({ probeId: probe.id, position, assignment, assignedMs: events.nowMs })
     const { period_s } = rules
     const target_domain = domainOf(plan.target.address)
-    this.#holdings.push({ probeId: probe.id, customer_id: customerId, monitor_id: plan.monitor_id, target_domain, generation: 1, epoch_ms: epochMs, period_s, phase_ms, first_slot, last_slot: null })
+    this.#holdings.push({
+      probeId: probe.id,
+      customer_id: customerId,
+      monitor_id: plan.monitor_id,
+      target_domain,
+      generation: 1,
+      epoch_ms: epochMs,
+      period_s,
+      phase_ms,
+      first_slot,
+      last_slot: null,
+    })
     this.#around.note(() => `position ${position} to ${probe.id} from slot ${first_slot}`)
     this.#around.onOrders(probe)
   }
@@ -280,7 +321,9 @@ export class SimCoordinator {
     const rate = { epoch_ms: assignment.epoch_ms, period_s: rules.period_s, phase_ms: assignment.phase_ms }
     const last_slot = firstSlotFrom(rate, nowMs + rules.period_s * 1000)
     this.#holdings = this.#holdings.map((holding) =>
-      holding.probeId === seat.probeId && holding.phase_ms === assignment.phase_ms && holding.last_slot === null ? { ...holding, last_slot } : holding,
+      holding.probeId === seat.probeId && holding.phase_ms === assignment.phase_ms && holding.last_slot === null
+        ? { ...holding, last_slot }
+        : holding,
     )
     this.#ended = [...this.#ended.slice(-5), { ...seat, assignment: { ...assignment, last_slot } }]
     this.#around.onOrders(this.#probe(seat.probeId))

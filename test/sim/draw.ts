@@ -26,7 +26,7 @@ export function drawSetting(random: Random): WorldSetting {
     rules,
     probes: drawProbes(random, rules, random.pick([0, 0, 1, 2])),
     references: random.pick([1, 2, 3]),
-    greylistMs: random.chance(0.3) ? random.between(30, 300) * secondMs : null,
+    greylistMs: random.chance(0.3) ? random.between(30 * secondMs, rules.timeout_s * 500) : null,
     busy: random.chance(0.3),
     pace: {
       dialogue: { median: 400, sigma: 0.8 },
@@ -59,7 +59,20 @@ function drawProbes(random: Random, rules: MonitorRules, spares: number): ProbeS
   })
 }
 
-const faults: MailFault[] = ['dropped', 'closed', 'refused', 'deferred', 'tls', 'dns_missing', 'dns_silent', 'swallowed', 'swallowed', 'bounced', 'held', 'unstamped']
+const faults: MailFault[] = [
+  'dropped',
+  'closed',
+  'refused',
+  'deferred',
+  'tls',
+  'dns_missing',
+  'dns_silent',
+  'swallowed',
+  'swallowed',
+  'bounced',
+  'held',
+  'unstamped',
+]
 
 export type Weather = {
   /** True outages among the troubles; without, only what must wake nobody. */
@@ -87,23 +100,58 @@ function drawOutage(random: Random, { rules }: WorldSetting, fromMs: number): Tr
 function drawOther(random: Random, setting: WorldSetting, fromMs: number): Trouble {
   const probe = random.pick(setting.probes).id
   const until = (lastsMs: number) => ({ fromMs, toMs: Math.round(fromMs + lastsMs) })
-  const kinds = ['glitch', 'glitch', 'region', 'region', 'crash', 'crash', 'uplink', 'link', 'link', 'inbox', 'clock', 'references', 'coordinator', 'greylist'] as const
+  const kinds = [
+    'glitch',
+    'glitch',
+    'region',
+    'region',
+    'crash',
+    'crash',
+    'uplink',
+    'link',
+    'link',
+    'inbox',
+    'clock',
+    'references',
+    'coordinator',
+    'greylist',
+  ] as const
   switch (random.pick(kinds)) {
     case 'glitch':
       // The next mail, wherever in the period that is.
-      return { kind: 'glitch', probe, lateMs: random.chance(0.5) ? null : random.spread(minuteMs, 24 * hourMs), ...until(setting.rules.period_s * 1000) }
+      return {
+        kind: 'glitch',
+        probe,
+        lateMs: random.chance(0.5) ? null : random.spread(minuteMs, 24 * hourMs),
+        ...until(setting.rules.period_s * 1000),
+      }
     case 'region':
-      return { kind: 'mail', fault: random.pick(faults), regions: [random.pick(setting.probes).domain.region], ...until(random.spread(10 * secondMs, 6 * hourMs)) }
+      return {
+        kind: 'mail',
+        fault: random.pick(faults),
+        regions: [random.pick(setting.probes).domain.region],
+        ...until(random.spread(10 * secondMs, 6 * hourMs)),
+      }
     case 'crash':
       return { kind: 'crash', probe, reboot: random.chance(0.3), ...until(random.spread(secondMs, 3 * hourMs)) }
     case 'uplink':
       return { kind: 'uplink', probe, ...until(random.spread(5 * secondMs, 3 * hourMs)) }
     case 'link':
-      return { kind: 'link', probe, direction: random.chance(0.75) ? 'both' : 'orders', ...until(random.spread(secondMs, 5 * hourMs)) }
+      return {
+        kind: 'link',
+        probe,
+        direction: random.chance(0.75) ? 'both' : 'orders',
+        ...until(random.spread(secondMs, 5 * hourMs)),
+      }
     case 'inbox':
       return { kind: 'inbox', probe, ...until(random.spread(30 * secondMs, 3 * hourMs)) }
     case 'clock':
-      return { kind: 'clock', probe, byMs: Math.round((random.chance(0.5) ? 1 : -1) * random.spread(secondMs, hourMs)), ...until(random.spread(minuteMs, 3 * hourMs)) }
+      return {
+        kind: 'clock',
+        probe,
+        byMs: Math.round((random.chance(0.5) ? 1 : -1) * random.spread(secondMs, hourMs)),
+        ...until(random.spread(minuteMs, 3 * hourMs)),
+      }
     case 'references':
       return { kind: 'references', ...until(random.spread(minuteMs, 3 * hourMs)) }
     case 'coordinator':

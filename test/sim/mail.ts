@@ -21,7 +21,12 @@ export const queueRetryMs = 300_000
 /** A port that drops everything is given up after so long, if the attempt has no less. */
 const connectMs = 30_000
 
-const failing = (outcome: FailureKind, permanent: boolean): Failure => ({ outcome, permanent, stages: [], detail: {} as ResultDetail })
+const failing = (outcome: FailureKind, permanent: boolean): Failure => ({
+  outcome,
+  permanent,
+  stages: [],
+  detail: {} as ResultDetail,
+})
 
 /** Faults of the dialogue: how it ends, and whether at once. */
 const dialogueFaults: Partial<Record<MailFault, { failure: Failure; hangs: boolean }>> = {
@@ -93,14 +98,16 @@ export class MailWorld {
       case 'swallowed':
         return []
       case 'bounced':
-        return [{ atMs: backMs + this.#random.between(0, 20_000), kind: 'bounce' }]
+        return [{ atMs: backMs + this.#random.between(0, 10_000), kind: 'bounce' }]
       case 'unstamped':
         return [{ atMs: backMs, kind: 'echo' }]
       case 'held':
         return [{ atMs: this.#heldUntil(thereMs, region) + this.#random.between(0, 60_000), kind: 'returned' }]
       default: {
         const first: Homecoming = { atMs: backMs, kind: 'returned' }
-        return this.#random.chance(chances.doubled) ? [first, { atMs: backMs + this.#random.spread(10, 3_600_000), kind: 'returned' }] : [first]
+        return this.#random.chance(chances.doubled)
+          ? [first, { atMs: backMs + this.#random.spread(10, 3_600_000), kind: 'returned' }]
+          : [first]
       }
     }
   }
@@ -111,7 +118,8 @@ export class MailWorld {
 
   #fault(atMs: number, region: string) {
     for (const trouble of this.#troubles()) {
-      if (trouble.kind === 'mail' && isActive(trouble, atMs) && (trouble.regions === null || trouble.regions.includes(region))) return trouble
+      if (trouble.kind === 'mail' && isActive(trouble, atMs) && (trouble.regions === null || trouble.regions.includes(region)))
+        return trouble
     }
     return null
   }
@@ -121,7 +129,9 @@ export class MailWorld {
   }
 
   #takeGlitch(probeId: string, atMs: number): { lateMs: number | null } | undefined {
-    const glitch = this.#troubles().find((trouble) => trouble.kind === 'glitch' && trouble.probe === probeId && isActive(trouble, atMs))
+    const glitch = this.#troubles().find(
+      (trouble) => trouble.kind === 'glitch' && trouble.probe === probeId && isActive(trouble, atMs),
+    )
     if (glitch?.kind !== 'glitch') return undefined
     // It meets one mail.
     glitch.toMs = atMs
@@ -138,5 +148,6 @@ export class MailWorld {
   }
 
   #leg = (): number => this.#lasting(this.#setting.pace.leg)
-  #lasting = ({ median, sigma }: { median: number; sigma: number }): number => (sigma === 0 ? median : this.#random.lognormal(median, sigma))
+  #lasting = ({ median, sigma }: { median: number; sigma: number }): number =>
+    sigma === 0 ? median : this.#random.lognormal(median, sigma)
 }

@@ -20,7 +20,11 @@ export type OutageAccount = {
 
 export type Account = {
   outages: OutageAccount[]
-  violations: { kind: 'false_page' | 'missed' | 'late' | 'duplicate_page' | 'no_quorum' | 'false_all_clear' | 'baseless_operator_page'; atMs: number; what: string }[]
+  violations: {
+    kind: 'false_page' | 'missed' | 'late' | 'duplicate_page' | 'no_quorum' | 'false_all_clear' | 'baseless_operator_page'
+    atMs: number
+    what: string
+  }[]
 }
 
 /** Start jitter, decision, gateway and failover (DESIGN 1). */
@@ -30,8 +34,15 @@ const marginMs = 120_000
 
 export type Span = { fromMs: number; toMs: number }
 
-export function judgeHistory(setting: WorldSetting, troubles: readonly Trouble[], pages: readonly Page[], watches: readonly Watch[]): Account {
-  const total = union(troubles.flatMap((trouble) => (trouble.kind === 'mail' && coversQuorum(setting, trouble.regions, 'all') ? [trouble] : [])))
+export function judgeHistory(
+  setting: WorldSetting,
+  troubles: readonly Trouble[],
+  pages: readonly Page[],
+  watches: readonly Watch[],
+): Account {
+  const total = union(
+    troubles.flatMap((trouble) => (trouble.kind === 'mail' && coversQuorum(setting, trouble.regions, 'all') ? [trouble] : [])),
+  )
   const outages = total.map((outage) => accountOf(setting, outage, pages, watches))
   const violations: Account['violations'] = []
   for (const { fromMs, toMs, must, detectionMs } of outages) {
@@ -47,7 +58,10 @@ export function judgeHistory(setting: WorldSetting, troubles: readonly Trouble[]
   return { outages, violations: [...violations, ...pageFaults(setting, troubles, pages, total)] }
 }
 
-/** The bound for these vantages, in ms: DESIGN 1, with the gap between the starts of those that are healthy. */
+/**
+ * The bound for these vantages, in ms: DESIGN 1, with the gap between the starts of those that are healthy. Where the timeout is short,
+ * what a hard failure must last is the longer wait.
+ */
 export function boundMs({ rules }: WorldSetting, healthy: Watch['healthy']): number {
   const periodMs = rules.period_s * 1000
   const starts = healthy.map(({ startsMs }) => startsMs).sort((a, b) => a - b)
@@ -56,8 +70,12 @@ export function boundMs({ rules }: WorldSetting, healthy: Watch['healthy']): num
   const [timeoutMs, slowMs, waitMs] = [rules.timeout_s * 1000, rules.slow_s * 1000, rules.retest_wait_s * 1000]
   const bySlotsMs = (rules.quorum - 1) * gapMs
   const mode = rules.vantages === 1 ? 'seed' : rules.mode
-  const confirmMs = { seed: waitMs + timeoutMs, fast: Math.min(bySlotsMs, timeoutMs), hedged: Math.min(slowMs, bySlotsMs, timeoutMs) }[mode]
-  return gapMs + timeoutMs + confirmMs + budgetMs
+  const confirmMs = {
+    seed: waitMs + timeoutMs,
+    fast: Math.min(bySlotsMs, timeoutMs),
+    hedged: Math.min(slowMs, bySlotsMs, timeoutMs),
+  }[mode]
+  return gapMs + Math.max(timeoutMs + confirmMs, rules.hard_confirm_s * 1000) + budgetMs
 }
 
 /** The number of witnesses among these: whoever shares region, network or return domain is one. */
@@ -65,7 +83,12 @@ export function witnessCount(domains: readonly FailureDomain[]): number {
   const groups: FailureDomain[][] = []
   for (const domain of domains) {
     const joined = groups.filter((group) =>
-      group.some((other) => other.region === domain.region || other.return_domain === domain.return_domain || (other.asn !== null && other.asn === domain.asn)),
+      group.some(
+        (other) =>
+          other.region === domain.region ||
+          other.return_domain === domain.return_domain ||
+          (other.asn !== null && other.asn === domain.asn),
+      ),
     )
     for (const group of joined) groups.splice(groups.indexOf(group), 1)
     groups.push([domain, ...joined.flat()])
@@ -74,7 +97,10 @@ export function witnessCount(domains: readonly FailureDomain[]): number {
 }
 
 function accountOf(setting: WorldSetting, outage: Span, pages: readonly Page[], watches: readonly Watch[]): OutageAccount {
-  const told = pages.find((page) => page.kind === 'down' && page.atMs < outage.toMs + marginMs && (page.resolvedMs ?? Number.POSITIVE_INFINITY) > outage.fromMs)
+  const told = pages.find(
+    (page) =>
+      page.kind === 'down' && page.atMs < outage.toMs + marginMs && (page.resolvedMs ?? Number.POSITIVE_INFINITY) > outage.fromMs,
+  )
   const must = duty(setting, outage, watches)
   const detectionMs = told === undefined ? null : Math.max(0, told.atMs - (must?.fromMs ?? outage.fromMs))
   return { ...outage, must, detectionMs }
@@ -87,7 +113,9 @@ function duty(setting: WorldSetting, outage: Span, watches: readonly Watch[]): O
     const fromMs = Math.max(watch.fromMs, outage.fromMs)
     const untilMs = Math.min(watches[index + 1]?.fromMs ?? Number.POSITIVE_INFINITY, outage.toMs)
     if (untilMs <= fromMs || !watch.coordinating) continue
-    const domains = watch.healthy.flatMap(({ probeId }) => setting.probes.filter(({ id }) => id === probeId).map(({ domain }) => domain))
+    const domains = watch.healthy.flatMap(({ probeId }) =>
+      setting.probes.filter(({ id }) => id === probeId).map(({ domain }) => domain),
+    )
     if (witnessCount(domains) < quorum) continue
     const bound = boundMs(setting, watch.healthy)
     if (untilMs - fromMs < bound) continue
@@ -98,24 +126,36 @@ function duty(setting: WorldSetting, outage: Span, watches: readonly Watch[]): O
 }
 
 /** Pages without a cause, too many of them, too few witnesses, and an all-clear in the middle of an outage. */
-function pageFaults(setting: WorldSetting, troubles: readonly Trouble[], pages: readonly Page[], total: readonly Span[]): Account['violations'] {
+function pageFaults(
+  setting: WorldSetting,
+  troubles: readonly Trouble[],
+  pages: readonly Page[],
+  total: readonly Span[],
+): Account['violations'] {
   const faults: Account['violations'] = []
   const blinded = troubles.some((trouble) => trouble.kind !== 'mail' && trouble.kind !== 'brownout')
-  const blurred = union(troubles.filter((trouble) => trouble.kind === 'brownout' || (trouble.kind === 'mail' && !coversQuorum(setting, trouble.regions, 'all'))))
+  const blurred = union(
+    troubles.filter(
+      (trouble) => trouble.kind === 'brownout' || (trouble.kind === 'mail' && !coversQuorum(setting, trouble.regions, 'all')),
+    ),
+  )
   for (const page of pages) {
     const since = `since ${new Date(page.sinceMs).toISOString()}`
     if (page.kind === 'unconfirmed') {
-      if (!blinded && blurred.length === 0) faults.push({ kind: 'baseless_operator_page', atMs: page.atMs, what: `all vantages were there, ${since}` })
+      if (!blinded && blurred.length === 0)
+        faults.push({ kind: 'baseless_operator_page', atMs: page.atMs, what: `all vantages were there, ${since}` })
       continue
     }
     if (!hasCause(setting, troubles, page)) faults.push({ kind: 'false_page', atMs: page.atMs, what: `mail worked, ${since}` })
     const failing = page.votes.filter(({ vote }) => vote === 'fail').map(({ probe_id }) => probe_id)
     const domains = setting.probes.filter(({ id }) => failing.includes(id)).map(({ domain }) => domain)
-    if (witnessCount(domains) < setting.rules.quorum) faults.push({ kind: 'no_quorum', atMs: page.atMs, what: `only ${failing.join(', ')} failed` })
+    if (witnessCount(domains) < setting.rules.quorum)
+      faults.push({ kind: 'no_quorum', atMs: page.atMs, what: `only ${failing.join(', ')} failed` })
   }
   for (const outage of total) {
     const told = pages.filter((page) => page.kind === 'down' && page.atMs > outage.fromMs && page.atMs < outage.toMs)
-    for (const page of told.slice(1)) faults.push({ kind: 'duplicate_page', atMs: page.atMs, what: 'this outage had been told of' })
+    for (const page of told.slice(1))
+      faults.push({ kind: 'duplicate_page', atMs: page.atMs, what: 'this outage had been told of' })
     for (const page of pages) {
       const { resolvedMs } = page
       const inMidst = resolvedMs !== null && resolvedMs > outage.fromMs + settledMs(setting) && resolvedMs < outage.toMs
@@ -145,7 +185,8 @@ function hasCause(setting: WorldSetting, troubles: readonly Trouble[], page: Pag
   return lastedMs >= shortestMs(setting)
 }
 
-const keepsNewsBack = ({ kind }: Trouble): boolean => kind === 'link' || kind === 'coordinator' || kind === 'uplink' || kind === 'crash'
+const keepsNewsBack = ({ kind }: Trouble): boolean =>
+  kind === 'link' || kind === 'coordinator' || kind === 'uplink' || kind === 'crash'
 
 /** Shorter outages cannot meet two tests that are believed: in mode `seed` the double test, else two slots or a test and its confirmation. */
 function shortestMs({ rules }: WorldSetting): number {

@@ -8,7 +8,16 @@ import { isStale } from '../../probe/retest.ts'
 import { begin, type Instant, nextWakeAt, type RoundTrip, step, type TripEffect, type TripEvent } from '../../probe/round-trip.ts'
 import { Sequences } from '../../probe/sequences.ts'
 import { Timetable } from '../../probe/timetable.ts'
-import { controlTripOf, courseOf, jobOrder, overdueOf, resultOf, sequenceOrder, slotOrder, type TripOrder } from '../../probe/trip.ts'
+import {
+  controlTripOf,
+  courseOf,
+  jobOrder,
+  overdueOf,
+  resultOf,
+  sequenceOrder,
+  slotOrder,
+  type TripOrder,
+} from '../../probe/trip.ts'
 import type { Events } from './events.ts'
 import { MemoryJournal, type SpoolRecord } from './journal.ts'
 import { MachineClock } from './machine-clock.ts'
@@ -69,7 +78,9 @@ export class SimProbe {
 
   /** Nothing is under way and nothing waits. */
   get isIdle(): boolean {
-    return this.#process === null ? false : this.#process.trips.size === 0 && this.#process.sequences.size === 0 && this.spool.length === 0
+    return this.#process === null
+      ? false
+      : this.#process.trips.size === 0 && this.#process.sequences.size === 0 && this.spool.length === 0
   }
 
   start(): void {

@@ -32,7 +32,8 @@ const stretchesPerYear = 40
 /** Played before the first trouble of a stretch. */
 const leadMs = 60_000
 /** After the last trouble everything must have come to rest within this time, whatever happened. */
-const restMs = ({ rules }: WorldSetting): number => 2 * hourMs + 4 * (rules.period_s + rules.timeout_s + rules.retest_wait_s) * 1000
+const restMs = ({ rules }: WorldSetting): number =>
+  2 * hourMs + 4 * (rules.period_s + rules.timeout_s + rules.retest_wait_s) * 1000
 
 export function simulate({ seed, years, weather, log }: RunOptions): RunReport {
   const random = new Random(seed)
@@ -40,7 +41,16 @@ export function simulate({ seed, years, weather, log }: RunOptions): RunReport {
   const world = new World(setting, random, log === undefined ? {} : { log })
   const pacing = random.stream('pacing')
   const endMs = setting.startMs + years * yearMs
-  const report: RunReport = { seed, setting, years, stretches: 0, events: 0, outages: [], pages: { down: 0, unconfirmed: 0 }, violations: [] }
+  const report: RunReport = {
+    seed,
+    setting,
+    years,
+    stretches: 0,
+    events: 0,
+    outages: [],
+    pages: { down: 0, unconfirmed: 0 },
+    violations: [],
+  }
   log?.(`seed ${seed}: ${JSON.stringify(setting.rules)}, ${setting.probes.length} probes`)
 
   for (;;) {
@@ -56,7 +66,11 @@ export function simulate({ seed, years, weather, log }: RunOptions): RunReport {
     report.violations.push(...account.violations)
     for (const { kind } of world.pages) report.pages[kind] += 1
     if (!rested) {
-      report.violations.push({ kind: 'stuck', atMs: lastMs, what: `still ${world.coordinator.state.decision} after ${restMs(setting) / 1000} s` })
+      report.violations.push({
+        kind: 'stuck',
+        atMs: lastMs,
+        what: `still ${world.coordinator.state.decision} after ${restMs(setting) / 1000} s`,
+      })
       break
     }
   }

@@ -54,7 +54,9 @@ export class World {
         new SimProbe(probe, {
           events: this.events,
           mail: this.mail,
-          references: Array.from({ length: setting.references }, (_, index) => ({ address: `echo@reference-${index + 1}.example` })),
+          references: Array.from({ length: setting.references }, (_, index) => ({
+            address: `echo@reference-${index + 1}.example`,
+          })),
           uplinkWorks: (id) => !this.#has('uplink', id),
           inboxWorks: (id) => !this.#has('inbox', id),
           onRecord: (reporter) => this.#links.transmit(reporter),
@@ -65,7 +67,8 @@ export class World {
       events: this.events,
       random: random.stream('links'),
       setting,
-      isOpen: (probe) => probe.isUp && this.coordinator.isUp && !this.#has('uplink', probe.id) && !this.#has('link', probe.id, 'both'),
+      isOpen: (probe) =>
+        probe.isUp && this.coordinator.isUp && !this.#has('uplink', probe.id) && !this.#has('link', probe.id, 'both'),
       ordersPass: (probe) => !this.#has('link', probe.id, 'orders'),
       deliver: (probe, records: readonly SpoolRecord[]) => this.#ingest(probe, records),
       onOpen: (probe) => this.#opened(probe),
@@ -105,7 +108,11 @@ export class World {
 
   /** Nothing is under way, nothing is suspected. */
   get isIdle(): boolean {
-    return this.coordinator.isUp && this.coordinator.isQuiet && this.probes.every((probe) => probe.isIdle && this.#links.isConnected(probe))
+    return (
+      this.coordinator.isUp &&
+      this.coordinator.isQuiet &&
+      this.probes.every((probe) => probe.isIdle && this.#links.isConnected(probe))
+    )
   }
 
   /** Healthy slots until `toMs` are taken as passed; only where the world is idle. */
@@ -146,7 +153,10 @@ export class World {
 
   #end(trouble: Trouble): void {
     this.#note(() => `over: ${describeTrouble(trouble)}`)
-    const stillDown = this.#troubles.some((other) => other !== trouble && other.kind === trouble.kind && isActive(other, this.events.nowMs) && sameProbe(other, trouble))
+    const stillDown = this.#troubles.some(
+      (other) =>
+        other !== trouble && other.kind === trouble.kind && isActive(other, this.events.nowMs) && sameProbe(other, trouble),
+    )
     if (trouble.kind === 'crash' && !stillDown) this.#probe(trouble.probe)?.start()
     if (trouble.kind === 'coordinator' && !stillDown) this.coordinator.start()
     if (trouble.kind === 'clock') {
@@ -169,7 +179,13 @@ export class World {
     })
   }
 
-  #startJob(job: { id: string; probeId: string; cause: 'confirm' | 'open' | 'test_now'; sent: boolean; expiresMs: number }): void {
+  #startJob(job: {
+    id: string
+    probeId: string
+    cause: 'confirm' | 'open' | 'test_now'
+    sent: boolean
+    expiresMs: number
+  }): void {
     if (job.sent || job.expiresMs <= this.events.nowMs) return
     job.sent = true
     this.#probe(job.probeId)?.startJob({ id: job.id, cause: job.cause, plan: planOf(this.setting) })
@@ -185,8 +201,17 @@ export class World {
     }
     const kind = effect.kind === 'confirm_incident' ? 'down' : effect.incident_kind
     if (effect.kind === 'confirm_incident' && open !== undefined) open.resolvedMs = atMs
-    this.pages.push({ atMs, kind, sinceMs: effect.since_ms, votes: effect.votes.length > 0 ? effect.votes : votes, resolvedMs: null })
-    this.#note(() => `PAGE ${kind}: ${effect.votes.map(({ probe_id, vote, outcome }) => `${probe_id} ${vote} ${outcome ?? ''}`).join(', ')}`)
+    this.pages.push({
+      atMs,
+      kind,
+      sinceMs: effect.since_ms,
+      votes: effect.votes.length > 0 ? effect.votes : votes,
+      resolvedMs: null,
+    })
+    this.#note(
+      () =>
+        `PAGE ${kind}: ${effect.votes.map(({ probe_id, vote, outcome }) => `${probe_id} ${vote} ${outcome ?? ''}`).join(', ')}`,
+    )
   }
 
   /** Notes who could see an outage from now on, where that has changed. */
@@ -231,7 +256,8 @@ export class World {
   }
 
   #probe = (id: string): SimProbe | undefined => this.probes.find((probe) => probe.id === id)
-  #lasting = ({ median, sigma }: { median: number; sigma: number }): number => (sigma === 0 ? median : this.#random.lognormal(median, sigma))
+  #lasting = ({ median, sigma }: { median: number; sigma: number }): number =>
+    sigma === 0 ? median : this.#random.lognormal(median, sigma)
 
   #note(line: () => string): void {
     this.#log?.(`${new Date(this.events.nowMs).toISOString()} ${line()}`)
@@ -246,7 +272,8 @@ const sameProbe = (a: Trouble, b: Trouble): boolean => ('probe' in a ? a.probe :
 /** Drift moves the starts by less than this; it is no change. */
 const sameStartMs = 500
 const sameHealthy = (a: Watch['healthy'], b: Watch['healthy']): boolean =>
-  a.length === b.length && a.every(({ probeId, startsMs }, index) => b[index]?.probeId === probeId && Math.abs(b[index].startsMs - startsMs) < sameStartMs)
+  a.length === b.length &&
+  a.every(({ probeId, startsMs }, index) => b[index]?.probeId === probeId && Math.abs(b[index].startsMs - startsMs) < sameStartMs)
 
 export const planOf = ({ rules }: WorldSetting): TestPlan => ({
   monitor_id: 'monitor-1',

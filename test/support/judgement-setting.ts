@@ -15,8 +15,8 @@ export const defaultRules: MonitorRules = {
   mode: 'seed',
 }
 
-/** How one test ends, and how long that takes, in seconds. `lost` mail is waited for until the timeout. */
-export type Fate = 'ok' | 'slow' | 'lost' | 'refused' | 'unreachable' | 'deferred' | 'blocked' | 'not_run'
+/** How one test ends, and how long that takes, in seconds. `lost` mail is waited for until the timeout; `nameless`: DNS does not answer. */
+export type Fate = 'ok' | 'slow' | 'lost' | 'refused' | 'unreachable' | 'deferred' | 'nameless' | 'blocked' | 'not_run'
 
 export type Setting = {
   regions?: string[]
@@ -46,6 +46,7 @@ export function fateMs(fate: Fate, { slow_s, timeout_s }: MonitorRules): number 
     lost: timeout_s,
     unreachable: timeout_s,
     deferred: timeout_s,
+    nameless: timeout_s,
     refused: 1,
     blocked: 1,
     not_run: 0,
@@ -60,6 +61,7 @@ export const outcomeOf: Record<Fate, Outcome> = {
   refused: 'refused',
   unreachable: 'unreachable',
   deferred: 'deferred',
+  nameless: 'dns',
   blocked: 'blocked',
   not_run: 'not_run',
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { detectionBoundS, detectionBudgetS } from '../../coordinator/core/detection-bound.ts'
 import type { Mode } from '../../coordinator/core/evidence.ts'
 
-const defaults = { period_s: 1200, timeout_s: 600, slow_s: 120, retest_wait_s: 30 }
+const defaults = { period_s: 1200, timeout_s: 600, slow_s: 120, retest_wait_s: 30, hard_confirm_s: 180 }
 const worst = (vantages: number, quorum: number, mode: Mode) =>
   detectionBoundS({ ...defaults, vantages, quorum, mode }) - detectionBudgetS
 
@@ -22,6 +22,12 @@ describe('the detection bound', () => {
 
   test('one vantage is below 41 min to the SMS', () => {
     expect(detectionBoundS({ ...defaults, vantages: 1, quorum: 1, mode: 'seed' })).toBeLessThanOrEqual(41 * 60)
+  })
+
+  test('with a short timeout, what a hard failure must last is the longer wait', () => {
+    const short = { ...defaults, period_s: 300, timeout_s: 60, slow_s: 20, vantages: 3, quorum: 2, mode: 'hedged' as const }
+    expect(detectionBoundS(short) - detectionBudgetS).toBe(100 + 180)
+    expect(detectionBoundS({ ...short, hard_confirm_s: 0 }) - detectionBudgetS).toBe(100 + 60 + 20)
   })
 
   test('a larger quorum waits for later slots, but never longer than a test that was asked for takes', () => {
