@@ -40,16 +40,20 @@ export type ClaimedPage = NewPage & {
  * it is taken too, with `outcome_unknown` set.
  */
 export function claimDuePages(sql: Sql, coordinatorId: string, limit: number, leaseMs: number): Promise<ClaimedPage[]> {
+  // Materialized: as a mere subquery the planner may run it once a row, each time skipping what it locked before, and claim every due
+  // page where the caller knows of one.
   return sql<ClaimedPage[]>`
-    update pages set outcome_unknown = outcome_unknown or state = 'sending', state = 'sending', attempts = attempts + 1,
-      claimed_by = ${coordinatorId}, claimed_until = now() + ${leaseMs} * interval '1 millisecond'
-    where (customer_id, id) in (
+    with due as materialized (
       select customer_id, id from pages
       where state in ('pending', 'sending') and due_at <= now() and (state = 'pending' or claimed_until < now()
         or claimed_by <> ${coordinatorId}
           and not exists (select 1 from coordinators c where c.id = claimed_by and c.seen_at > now() - interval '5 seconds'))
       order by due_at limit ${limit} for update skip locked)
-    returning customer_id, id, incident_id, kind, step, round, recipient, contact_method_id, address, text, due_at, attempts, outcome_unknown,
+    update pages set outcome_unknown = outcome_unknown or state = 'sending', state = 'sending', attempts = attempts + 1,
+      claimed_by = ${coordinatorId}, claimed_until = now() + ${leaseMs} * interval '1 millisecond'
+    from due where pages.customer_id = due.customer_id and pages.id = due.id
+    returning pages.customer_id, pages.id, incident_id, kind, step, round, recipient, contact_method_id, address, text, due_at, attempts,
+      outcome_unknown,
       kind in ('down', 'unconfirmed') and exists (select 1 from incidents i
         where i.customer_id = pages.customer_id and i.id = incident_id and i.resolved_at is not null) as outdated`
 }
