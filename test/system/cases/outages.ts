@@ -23,7 +23,7 @@ describe('troubles', { concurrency: true }, () => {
 
   describe('that are outages: one incident, one SMS, one all-clear', { concurrency: true }, () => {
     test('the customer’s mail server is stopped', async () => {
-      const { stopped } = mailscout
+      const { stopped } = mailscout.parts.customers
       const watched = await mailscout.watch('scout', { on: stopped })
       const incident = await assertOneIncident(watched, {
         outcome: 'unreachable',
@@ -34,7 +34,7 @@ describe('troubles', { concurrency: true }, () => {
     })
 
     test('port 25 of the customer’s mail server is silent', async () => {
-      const { dropped } = mailscout
+      const { dropped } = mailscout.parts.customers
       const watched = await mailscout.watch('scout', { on: dropped })
       let undo = () => {}
       await assertOneIncident(watched, {
@@ -197,7 +197,7 @@ describe('troubles', { concurrency: true }, () => {
     })
 
     test('one region that cannot reach the customer: the decision is partial', async () => {
-      const { partial } = mailscout
+      const { partial } = mailscout.parts.customers
       const watched = await mailscout.watch('scout', { on: partial })
       await watched.awaitUp()
       const undo = lab.network.faults.cut(lab.host('eu'), partial.host)

@@ -44,7 +44,7 @@ describe('the probe link of the coordinator', () => {
   })
 
   const open = async (): Promise<ProbeLink> => {
-    const link = await ProbeLink.open(mailscout.socketPath)
+    const link = await ProbeLink.open(mailscout.parts.socketPath)
     links.push(link)
     return link
   }

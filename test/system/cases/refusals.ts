@@ -29,7 +29,7 @@ describe('mail that is not genuine', { concurrency: true }, () => {
     root = loadOrCreateKeyPair(join(mailscout.coordinatorDirectory, 'keys/root.pem'))
   })
   after(async () => {
-    assert.deepEqual(mailscout.attacker.mails(), [], 'nothing has ever been sent to the attacker')
+    assert.deepEqual(mailscout.parts.attacker.mails(), [], 'nothing has ever been sent to the attacker')
     assert.ok(!lab.customer.log().includes(`to=<${attacker}>`), 'and nothing was tried')
     await mailscout.unwatchAll()
   })

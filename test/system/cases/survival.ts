@@ -46,7 +46,7 @@ describe('survival', () => {
     lab.customer.hold(user)
     const isOurs = ({ sender }: { sender: string }) => sender === returnAddress('us')
     await watched.until('a mail from us to be out', 60_000, async () => (await lab.customer.queued(user)).some(isOurs))
-    const us = mailscout.probes.us
+    const us = mailscout.parts.probes.us
     await us.kill()
     us.start()
     await us.awaitLog(/probe ready/)

@@ -33,37 +33,35 @@ const coordinatorPort = 8080
 
 /** Short, so that a case takes a minute; long enough for a far region on a busy machine. */
 const level = { name: 'lab', vantages: 3, quorum: 2, period_min_s: 1, mode: 'seed', channels: ['sms'], sms_per_day: 10_000 }
+const timing = { period_s: 15, timeout_s: 12, slow_s: 6, retest_wait_s: 3, hard_confirm_s: 15, open_period_s: 6 }
+
+type ResponderConfig = { root_keys: string[]; return_domains: string[] }
+
+/** What `start` puts together. */
+type Parts = {
+  lab: Lab
+  coordinator: Program
+  probes: Readonly<Record<Region, Program>>
+  api: Api
+  /** For WebSocket clients outside the lab's network: `ws+unix:` and this, `:/probe`. */
+  socketPath: string
+  /** Mail systems of their own, for faults that other monitors must not feel. */
+  customers: Readonly<Record<'stopped' | 'dropped' | 'partial', MailHost>>
+  attacker: Sink
+  customerId: string
+  /** The responder that users may run. */
+  bundle: string
+}
 
 export class Mailscout {
-  readonly lab: Lab
-  readonly coordinator: Program
-  readonly probes: Readonly<Record<Region, Program>>
-  readonly api: Api
-  /** A customer's mail system of its own each, for faults that other monitors must not feel. */
-  readonly stopped: MailHost
-  readonly dropped: MailHost
-  readonly partial: MailHost
-  readonly attacker: Sink
-  /** For WebSocket clients outside the lab's network: `ws+unix:` and this, `:/probe`. */
-  readonly socketPath: string
-  readonly #customerId: string
-  readonly #bundle: string
-  #responderConfig: ResponderConfig = { root_keys: [], return_domains: [] }
+  readonly parts: Parts
+  readonly #responderConfig: ResponderConfig
   #phones = 0
   #watched: Watched[] = []
 
-  private constructor(parts: Pick<Mailscout, 'lab' | 'coordinator' | 'probes' | 'api' | 'socketPath'>, more: Extras) {
-    this.lab = parts.lab
-    this.coordinator = parts.coordinator
-    this.probes = parts.probes
-    this.api = parts.api
-    this.socketPath = parts.socketPath
-    this.stopped = more.stopped
-    this.dropped = more.dropped
-    this.partial = more.partial
-    this.attacker = more.attacker
-    this.#customerId = more.customerId
-    this.#bundle = more.bundle
+  private constructor(parts: Parts, responderConfig: ResponderConfig) {
+    this.parts = parts
+    this.#responderConfig = responderConfig
   }
 
   static async start(lab: Lab): Promise<Mailscout> {
@@ -81,48 +79,49 @@ export class Mailscout {
       attacker.start(),
       coordinator.awaitLog(/coordinator ready/, 60_000),
     ])
+    const { socketPath } = client
     const api = new Api(client, key)
     await api.post('/v1/service-levels', level)
     const { id: customerId } = await api.post<{ id: string }>('/v1/customers', { name: 'Lab', service_level: level.name })
     const started = await Promise.all(regions.map(async (region) => [region, await startProbe(lab, api, region)] as const))
     const probes = Object.fromEntries(started) as Record<Region, Program>
-    const extras = { stopped, dropped, partial, attacker, customerId, bundle: lab.share(bundle) }
-    const mailscout = new Mailscout({ lab, coordinator, probes, api, socketPath: client.socketPath }, extras)
-    await mailscout.#startReference()
-    return mailscout
+    const responderConfig = await fetchResponderConfig(api, customerId)
+    await startReference(lab, responderConfig)
+    const customers = { stopped, dropped, partial }
+    const parts = { lab, coordinator, probes, api, socketPath, customers, attacker, customerId, bundle: lab.share(bundle) }
+    return new Mailscout(parts, responderConfig)
+  }
+
+  get api(): Api {
+    return this.parts.api
+  }
+
+  get coordinator(): Program {
+    return this.parts.coordinator
   }
 
   /** The coordinator's folder, with the keys of the installation. */
   get coordinatorDirectory(): string {
-    return join(this.lab.directory, 'coordinator-data')
+    return join(this.parts.lab.directory, 'coordinator-data')
   }
 
   /** A monitor of a new user of a mail system, with the responder in its .forward and a phone of its own. */
   async watch(user: string, options: MonitorOptions = {}): Promise<Watched> {
-    const on = options.on ?? this.lab.customer
+    const { api, lab } = this.parts
+    const on = options.on ?? lab.customer
     const address = on.addUser(user)
     // Before the monitor, whose first mail comes at once.
     if (options.forward !== 'none') this.#installResponder(user, on, options)
-    const phones = options.escalation ?? [{ after_s: 0 }]
-    const steps = []
-    const numbers: string[] = []
-    for (const [index, { after_s }] of phones.entries()) {
-      const number = `+6140001${String(++this.#phones).padStart(4, '0')}`
-      const name = `${user} ${index + 1}`
-      const contact = await this.#make<{ id: string }>('contacts', { name, methods: [{ kind: 'sms', address: number }] })
-      steps.push({ after_s, contact_ids: [contact.id] })
-      numbers.push(number)
-    }
-    const policy = await this.#make<{ id: string }>('escalation-policies', { name: user, steps, repeat: 0 })
+    const { policyId, phones } = await this.#makePolicy(user, options.escalation ?? [{ after_s: 0 }])
     const { id } = await this.#make<{ id: string }>('monitors', {
       name: user,
       kind: 'roundtrip',
       target: { address },
       ...timing,
       ...options.settings,
-      escalation_policy_id: policy.id,
+      escalation_policy_id: policyId,
     })
-    const watched = new Watched({ api: this.api, sms: this.lab.sms, id, user, address, on, phones: numbers })
+    const watched = new Watched({ api, sms: lab.sms, id, user, address, on, phones })
     this.#watched.push(watched)
     return watched
   }
@@ -132,11 +131,29 @@ export class Mailscout {
     await Promise.all(this.#watched.splice(0).map(({ id }) => this.api.delete(`/v1/monitors/${id}`)))
   }
 
+  /** An escalation policy with a new phone for each step. */
+  async #makePolicy(user: string, escalation: readonly { after_s: number }[]): Promise<{ policyId: string; phones: string[] }> {
+    const steps = []
+    const phones: string[] = []
+    for (const [index, { after_s }] of escalation.entries()) {
+      const address = `+6140001${String(++this.#phones).padStart(4, '0')}`
+      const contact = await this.#make<{ id: string }>('contacts', {
+        name: `${user} ${index + 1}`,
+        methods: [{ kind: 'sms', address }],
+      })
+      steps.push({ after_s, contact_ids: [contact.id] })
+      phones.push(address)
+    }
+    const { id } = await this.#make<{ id: string }>('escalation-policies', { name: user, steps, repeat: 0 })
+    return { policyId: id, phones }
+  }
+
   /** The responder of one user: its configuration and the .forward that runs it. */
   #installResponder(user: string, on: MailHost, { forward, responder }: MonitorOptions): void {
+    const { lab, bundle } = this.parts
     const config = { ...this.#responderConfig, state_dir: responderState(on, user), ...responder }
     const file = on.writeFor(user, 'responder.json', JSON.stringify(config), 0o644)
-    const command = `"|env MAILSCOUT_RESPONDER_CONFIG=${file} ${this.lab.userNode} ${this.#bundle}"`
+    const command = `"|env MAILSCOUT_RESPONDER_CONFIG=${file} ${lab.userNode} ${bundle}"`
     on.setForward(user, forward === 'keep' ? `\\${user}, ${command}` : command)
   }
 
@@ -154,34 +171,9 @@ export class Mailscout {
   }
 
   #make<T>(collection: string, body: object): Promise<T> {
-    return this.api.post<T>(`/v1/${collection}`, { customer_id: this.#customerId, ...body })
-  }
-
-  /** The responder as a mail system of its own. What it trusts comes from the API, by a monitor that is made for it and removed. */
-  async #startReference(): Promise<void> {
-    const { lab } = this
-    const name = 'for its configuration'
-    const { id } = await this.#make<{ id: string }>('monitors', { name, kind: 'roundtrip', target: { address: reference } })
-    this.#responderConfig = (await this.api.get<{ config: ResponderConfig }>(`/v1/monitors/${id}/responder`)).config
-    await this.api.delete(`/v1/monitors/${id}`)
-    const config = { ...this.#responderConfig, submit: 'mx', state_dir: join(lab.directory, 'reference-state') }
-    const file = join(lab.directory, 'reference.json')
-    writeFileSync(file, JSON.stringify(config))
-    lab.programs.start({
-      name: 'reference',
-      at: lab.host('reference'),
-      cwd: root,
-      command: [process.execPath, 'responder/main.ts', 'sink', '--listen', '0.0.0.0:25'],
-      env: { MAILSCOUT_RESPONDER_CONFIG: file },
-    })
-    await awaitPort(lab.host('reference'), 25)
+    return this.api.post<T>(`/v1/${collection}`, { customer_id: this.parts.customerId, ...body })
   }
 }
-
-type ResponderConfig = { root_keys: string[]; return_domains: string[] }
-type Extras = Pick<Mailscout, 'stopped' | 'dropped' | 'partial' | 'attacker'> & { customerId: string; bundle: string }
-
-const timing = { period_s: 15, timeout_s: 12, slow_s: 6, retest_wait_s: 3, hard_confirm_s: 15, open_period_s: 6 }
 
 function startCoordinator(lab: Lab, operatorKey: string): Program {
   return lab.programs.start({
@@ -224,4 +216,27 @@ async function startProbe(lab: Lab, api: Api, region: Region): Promise<Program> 
   })
   await program.awaitLog(/probe ready/, 60_000)
   return program
+}
+
+/** Whom responders trust, and whither answers may go: the API says it of a monitor, which is made for it and removed. */
+async function fetchResponderConfig(api: Api, customer_id: string): Promise<ResponderConfig> {
+  const body = { customer_id, name: 'for its configuration', kind: 'roundtrip', target: { address: reference } }
+  const { id } = await api.post<{ id: string }>('/v1/monitors', body)
+  const { config } = await api.get<{ config: ResponderConfig }>(`/v1/monitors/${id}/responder`)
+  await api.delete(`/v1/monitors/${id}`)
+  return config
+}
+
+/** The responder as a mail system of its own. */
+async function startReference(lab: Lab, responderConfig: ResponderConfig): Promise<void> {
+  const file = join(lab.directory, 'reference.json')
+  writeFileSync(file, JSON.stringify({ ...responderConfig, submit: 'mx', state_dir: join(lab.directory, 'reference-state') }))
+  lab.programs.start({
+    name: 'reference',
+    at: lab.host('reference'),
+    cwd: root,
+    command: [process.execPath, 'responder/main.ts', 'sink', '--listen', '0.0.0.0:25'],
+    env: { MAILSCOUT_RESPONDER_CONFIG: file },
+  })
+  await awaitPort(lab.host('reference'), 25)
 }
