@@ -27,6 +27,8 @@ const handshakeMsMax = 15_000
 const strangersMax = 500
 /** Frames that wait while one is handled; a probe waits for acknowledgements and never comes near. */
 const framesQueuedMax = 200
+/** A stopping coordinator waits no longer for a probe's goodbye: its host may be gone. */
+const goodbyeMsMax = 2_000
 const closeGoingAway = 1001
 const closePolicy = 1008
 const closeSuperseded = 4001
@@ -38,9 +40,10 @@ export async function startHub(context: HubContext, httpServer: Server): Promise
   const strangers = new Set<WebSocket>()
 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (new URL(request.url ?? '/', 'http://localhost').pathname !== '/probe')
-      return void socket.end('HTTP/1.1 404 Not Found\r\n\r\n')
-    if (strangers.size >= strangersMax) return void socket.end('HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\n\r\n')
+    // Node leaves this socket to us: without a listener, a stranger's reset would be an unexpected fault, and end the coordinator.
+    socket.on('error', (error) => logger.debug({ reason: error.message }, 'probe link'))
+    if (request.url?.split('?', 1)[0] !== '/probe') return dismiss(socket, '404 Not Found')
+    if (strangers.size >= strangersMax) return dismiss(socket, '503 Service Unavailable\r\nRetry-After: 10')
     sockets.handleUpgrade(request, socket, head, (webSocket) => accept(webSocket))
   }
   httpServer.on('upgrade', onUpgrade)
@@ -189,10 +192,21 @@ export async function startHub(context: HubContext, httpServer: Server): Promise
     async close() {
       httpServer.off('upgrade', onUpgrade)
       await unlisten()
-      for (const socket of sockets.clients) socket.close(closeGoingAway, 'the coordinator stops')
+      for (const socket of sockets.clients) {
+        socket.close(closeGoingAway, 'the coordinator stops')
+        socket.once(
+          'close',
+          runtime.setTimer(goodbyeMsMax, () => socket.terminate()),
+        )
+      }
       sockets.close()
       for (const session of sessions.values())
         await announce(database.system, 'live', { kind: 'probe', customer_id: null, id: session.probe.id })
     },
   }
+}
+
+function dismiss(socket: Duplex, status: string): void {
+  socket.once('finish', () => socket.destroy())
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
