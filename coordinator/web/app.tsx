@@ -1,6 +1,6 @@
 /** Key ► session ► the view that the address names. */
 import { useCallback, useEffect, useState } from 'preact/hooks'
-import { keptKey, type Theme } from './browser.ts'
+import { browser, keptKey, type Theme } from './browser.ts'
 import badIcon from './icons/bad.svg'
 import goodIcon from './icons/good.svg'
 import idleIcon from './icons/idle.svg'
@@ -124,10 +124,11 @@ function skipToMain(): void {
 const icons: Record<Tone, string> = { good: goodIcon, warn: warnIcon, bad: badIcon, unsure: unsureIcon, idle: idleIcon }
 
 /** The tab says the state while another one is in front. */
-function useTab({ state }: Session): void {
+function useTab({ state, serverOffsetMs }: Session): void {
+  const nowMs = browser.wallMs() + serverOffsetMs
   const monitors = [...state.monitors.values()]
-  const title = tabTitle(monitors)
-  const icon = icons[state.link.state === 'lost' ? 'idle' : statusSentence(monitors, [], 0).tone]
+  const title = tabTitle(monitors, nowMs)
+  const icon = icons[state.link.state === 'lost' ? 'idle' : statusSentence(monitors, [], nowMs).tone]
   useEffect(() => {
     document.title = title
     document.getElementById('favicon')?.setAttribute('href', icon)

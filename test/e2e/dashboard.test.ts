@@ -146,6 +146,23 @@ describe.skipIf(chromiumPath === undefined)('the dashboard', () => {
     expect(faults).toEqual([])
   })
 
+  it('is calm about an outage in maintenance, and says until when nobody is paged', async () => {
+    const { page, fixture } = await open('maintenance')
+    await headline(page, '1 monitor is slow')
+    await page.getByText('1 up, 1 in maintenance').waitFor()
+    expect(await page.title()).toBe('Mailscout')
+    await page.getByRole('article').getByText('Maintenance until 04:00 UTC').waitFor()
+    await page.getByRole('link', { name: 'Head office mail' }).last().click()
+    await page.getByText('99.87–99.92 % available in the last 30 days, 2 outages').waitFor()
+    await page.getByText('now, until 04:00 UTC').waitFor()
+    await page.getByText('Every Saturday and Sunday at 22:00 for 2 h, Australia/Sydney').waitFor()
+    const [monitor] = fixture.data.monitors
+    fixture.emit('monitor', { ...monitor, maintenance: null })
+    await page.getByText('Maintenance until').first().waitFor({ state: 'detached' })
+    expect(await page.title()).toBe('✕ 1 down · Mailscout')
+    expect(faults).toEqual([])
+  })
+
   it('tells the story of an incident', async () => {
     const { page } = await open('incident', { hash: '#/incidents/01936a00-0003-7000-8000-000000000001' })
     await page.getByText('Incident opened').waitFor()

@@ -1,9 +1,11 @@
 /** Deterministic resources for the dashboard: the same instant gives the same pictures. */
 import type {
+  Availability,
   Customer,
   Decision,
   Incident,
   IncidentEvent,
+  MaintenanceWindow,
   Me,
   Monitor,
   Outcome,
@@ -14,7 +16,7 @@ import type {
   VerdictWord,
 } from '../../coordinator/web/api/resources.ts'
 
-export type DashboardScene = 'well' | 'incident' | 'empty' | 'crowd'
+export type DashboardScene = 'well' | 'incident' | 'maintenance' | 'empty' | 'crowd'
 
 export type DashboardData = {
   me: Me
@@ -25,6 +27,8 @@ export type DashboardData = {
   pages: Page[]
   probes: Probe[]
   results: Record<string, Result[]>
+  windows: MaintenanceWindow[]
+  availability: Availability
 }
 
 /** 23 Nov 2026, 03:26:14 UTC: somebody has just been woken. */
@@ -57,10 +61,15 @@ export function sceneData(scene: DashboardScene, nowMs: number): DashboardData {
     pages: [],
     probes: [],
     results: {},
+    windows: windows(nowMs),
+    availability: availability(nowMs),
   }
   if (scene === 'empty') return base
   if (scene === 'crowd') return crowd(base, nowMs)
-  const outage = scene === 'incident' ? { fromMs: nowMs - 24 * minuteMs - 9_000, toMs: Number.POSITIVE_INFINITY } : null
+  const outage =
+    scene === 'incident' || scene === 'maintenance'
+      ? { fromMs: nowMs - 24 * minuteMs - 9_000, toMs: Number.POSITIVE_INFINITY }
+      : null
   const specs = [
     monitor({ index: 1, name: 'Head office mail', address: 'scout@example.com', decision: outage === null ? 'up' : 'down' }),
     monitor({ index: 2, name: 'Branch Sydney', address: 'scout@sydney.example.com', decision: 'up' }),
@@ -73,8 +82,54 @@ export function sceneData(scene: DashboardScene, nowMs: number): DashboardData {
   }
   addPastIncident(data, nowMs)
   if (outage !== null) addOpenIncident(data, outage.fromMs, nowMs)
+  if (scene === 'maintenance') putInMaintenance(data, nowMs)
   return data
 }
+
+/** The same outage in an announced window: it is open, and nobody has been told. */
+function putInMaintenance(data: DashboardData, nowMs: number): void {
+  const [monitor] = data.monitors
+  const [incident] = data.incidents
+  const [window] = data.windows
+  if (monitor === undefined || incident === undefined || window === undefined) return
+  const ends_at = iso(nowMs + 34 * minuteMs - 14 * secondMs)
+  monitor.maintenance = { id: window.id, ends_at }
+  data.pages = data.pages.filter((page) => page.incident_id !== incident.id)
+  const [opened] = (data.events[incident.id] ?? []).toReversed()
+  const held = { id: fixtureId(6, 9), at: opened?.at ?? iso(nowMs), type: 'page_suppressed_by_maintenance' }
+  data.events[incident.id] = [
+    ...(opened === undefined ? [] : [opened]),
+    { ...held, detail: { window_id: window.id, until: ends_at } },
+  ]
+}
+
+function windows(nowMs: number): MaintenanceWindow[] {
+  const span = (fromMs: number, minutes: number) => ({ starts_at: iso(fromMs), ends_at: iso(fromMs + minutes * minuteMs) })
+  const move = span(nowMs - 26 * minuteMs - 14 * secondMs, 60)
+  const weekly = { days: ['sat' as const, 'sun' as const], start_time: '22:00', duration_s: 7200, time_zone: 'Australia/Sydney' }
+  return [
+    { id: fixtureId(7, 1), name: 'Mail server move', monitor_ids: [fixtureId(2, 1)], ...move, weekly: null, next: move },
+    {
+      id: fixtureId(7, 2),
+      name: 'Patches',
+      monitor_ids: null,
+      ...{ starts_at: null, ends_at: null, weekly },
+      next: span(Date.UTC(2026, 10, 28, 11), 120),
+    },
+  ]
+}
+
+const availability = (nowMs: number): Availability => ({
+  from: iso(nowMs - 30 * 24 * 60 * minuteMs),
+  to: iso(nowMs),
+  availability_min: 0.99871,
+  availability_max: 0.99926,
+  outages: 2,
+  observed_s: 30 * 86_400 - 7200,
+  pending_s: 0,
+  maintenance_s: 7200,
+  unconfirmed_s: 0,
+})
 
 type MonitorSpec = { index: number; name: string; address: string; decision: Decision; customer?: number }
 
@@ -109,6 +164,7 @@ function monitor({ index, name, address, decision, customer = 1 }: MonitorSpec):
     decision_reason: reasons[decision],
     decision_since: iso(sceneStartMs - 14 * minuteMs),
     incident_id: decision === 'down' ? fixtureId(3, 1) : null,
+    maintenance: null,
     verdicts: [],
     detection_bound_s: 1530,
   }
@@ -250,6 +306,12 @@ function addOpenIncident(data: DashboardData, sinceMs: number, nowMs: number): v
     code: 'K7QX',
     kind: 'down',
     since_at: iso(sinceMs),
+    outage: {
+      earliest_start_at: iso(sinceMs - 98_000),
+      latest_start_at: iso(sinceMs),
+      earliest_end_at: null,
+      latest_end_at: null,
+    },
     opened_at: iso(openedMs),
     acknowledged_at: null,
     acknowledged_by: null,
@@ -304,6 +366,12 @@ function addPastIncident(data: DashboardData, nowMs: number): void {
     code: 'M3RT',
     kind: 'down',
     since_at: iso(sinceMs),
+    outage: {
+      earliest_start_at: iso(sinceMs - 100_000),
+      latest_start_at: iso(sinceMs),
+      earliest_end_at: iso(resolvedMs - 160_000),
+      latest_end_at: iso(resolvedMs - 60_000),
+    },
     opened_at: iso(sinceMs + 4 * minuteMs),
     acknowledged_at: iso(sinceMs + 9 * minuteMs),
     acknowledged_by: 'key “Robin’s phone”',

@@ -124,12 +124,14 @@ function answer(data: DashboardData, method: string, url: URL, emit: Emit): Answ
     incidents: data.incidents.filter(({ monitor_id }) => wanted('monitor_id') === null || monitor_id === wanted('monitor_id')),
     pages: data.pages.filter(({ incident_id }) => wanted('incident_id') === null || incident_id === wanted('incident_id')),
     probes: data.probes,
+    'maintenance-windows': data.windows.filter(({ monitor_ids }) => monitor_ids?.includes(wanted('monitor_id') ?? '') ?? true),
   }
   const items = collections[collection] ?? []
   if (id === undefined) return list(url, items)
   const item = items.find((candidate) => candidate.id === id)
   if (item === undefined) return unknownId
   if (under === undefined) return ok(item)
+  if (under === 'availability') return ok(data.availability)
   if (under === 'events') return list(url, data.events[id] ?? [])
   if (under === 'responder') return ok(responderGuide(wanted('system') ?? 'postfix'))
   const since = wanted('since') ?? ''

@@ -25,6 +25,7 @@ export const sampleMonitor = (given: Partial<Monitor> = {}): Monitor => ({
   decision_reason: 'all_well',
   decision_since: at(840),
   incident_id: null,
+  maintenance: null,
   verdicts: [
     { probe_id: 'p1', probe_name: 'eu-1', region: 'eu', verdict: 'pass', at: at(60), reason: 'returned', rtt_ms: 900 },
     { probe_id: 'p2', probe_name: 'us-1', region: 'us', verdict: 'pass', at: at(90), reason: 'returned', rtt_ms: 1300 },
@@ -65,6 +66,7 @@ export const sampleIncident = (given: Partial<Incident> = {}): Incident => ({
   code: 'K7QX',
   kind: 'down',
   since_at: at(854),
+  outage: null,
   opened_at: at(100),
   acknowledged_at: null,
   acknowledged_by: null,

@@ -105,8 +105,8 @@ describe('the sentence on top', () => {
   })
 
   it('puts the state first in the title of the tab', () => {
-    expect(tabTitle([sampleMonitor({ decision: 'down' })])).toBe('✕ 1 down · Mailscout')
-    expect(tabTitle([sampleMonitor()])).toBe('Mailscout')
+    expect(tabTitle([sampleMonitor({ decision: 'down' })], nightMs)).toBe('✕ 1 down · Mailscout')
+    expect(tabTitle([sampleMonitor()], nightMs)).toBe('Mailscout')
   })
 })
 

@@ -2,6 +2,7 @@
 
 import type { Outcome } from '../../../common/wire/test.ts'
 import type { Decision } from '../../core/evidence.ts'
+import type { WeeklySchedule } from '../../core/maintenance.ts'
 import type { Verdict as VerdictWord } from '../../core/verdict.ts'
 
 export type { Decision, Outcome, VerdictWord }
@@ -41,6 +42,7 @@ export type Monitor = {
   decision_reason: string | null
   decision_since: string | null
   incident_id: string | null
+  maintenance: { id: string; ends_at: string } | null
   verdicts: Verdict[]
   detection_bound_s: number | null
 }
@@ -79,6 +81,14 @@ export type Result = {
 
 export type IncidentVantage = { probe_id: string; region: string; verdict: VerdictWord; outcome: Outcome | null }
 
+/** It began and ended between two tests each; null: not known, or not yet. */
+export type Outage = {
+  earliest_start_at: string | null
+  latest_start_at: string
+  earliest_end_at: string | null
+  latest_end_at: string | null
+}
+
 export type Incident = {
   id: string
   customer_id: string
@@ -87,6 +97,7 @@ export type Incident = {
   code: string
   kind: 'down' | 'unconfirmed'
   since_at: string
+  outage: Outage | null
   opened_at: string
   acknowledged_at: string | null
   acknowledged_by: string | null
@@ -126,6 +137,29 @@ export type Probe = {
   clock_offset_ms: number | null
   last_seen_at: string | null
   version: string | null
+}
+
+export type MaintenanceWindow = {
+  id: string
+  name: string
+  monitor_ids: string[] | null
+  starts_at: string | null
+  ends_at: string | null
+  weekly: WeeklySchedule | null
+  /** Its present or next stretch; null where none comes any more. */
+  next: { starts_at: string; ends_at: string } | null
+}
+
+export type Availability = {
+  from: string
+  to: string
+  availability_min: number | null
+  availability_max: number | null
+  outages: number
+  observed_s: number
+  pending_s: number
+  maintenance_s: number
+  unconfirmed_s: number
 }
 
 export type ResponderGuide = {

@@ -21,6 +21,7 @@ const paths: Record<Shape, ComponentChildren> = {
     <circle key="b" cx="8" cy="8" r="1.5" class="fill" />,
     <circle key="c" cx="13" cy="8" r="1.5" class="fill" />,
   ],
+  pause: [<circle key="c" cx="8" cy="8" r="6.1" class="line" />, <path key="p" d="M6.4 5.6v4.8M9.6 5.6v4.8" class="line" />],
   ring: [<circle key="c" cx="8" cy="8" r="6.1" class="line dashed" />],
 }
 

@@ -5,15 +5,14 @@ import type { State } from './state.ts'
 /** Worst first: what a person must look at stands on top. */
 export const decisionsBySeverity: readonly Decision[] = ['down', 'unconfirmed', 'suspected', 'partial', 'slow', 'pending', 'up']
 
-const severity = (decision: Decision): number => {
-  const place = decisionsBySeverity.indexOf(decision)
+/** What is in maintenance need not be looked at, but is told before what is simply well. */
+const severity = ({ decision, maintenance }: Monitor): number => {
+  const place = decisionsBySeverity.indexOf(maintenance === null ? decision : 'pending')
   return place < 0 ? decisionsBySeverity.length : place
 }
 
 export function monitorsInOrder(monitors: Iterable<Monitor>): Monitor[] {
-  return [...monitors].sort(
-    (a, b) => severity(a.decision) - severity(b.decision) || compareText(a.name, b.name) || compareText(a.id, b.id),
-  )
+  return [...monitors].sort((a, b) => severity(a) - severity(b) || compareText(a.name, b.name) || compareText(a.id, b.id))
 }
 
 export const openIncidents = (state: State): Incident[] =>

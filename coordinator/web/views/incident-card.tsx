@@ -6,17 +6,23 @@ import { Badge } from '../parts/mark.tsx'
 import { VoteChips } from '../parts/votes.tsx'
 import { Utc } from '../parts/when.tsx'
 import { useNow } from '../state/hooks.ts'
+import { useSession } from '../state/session.tsx'
+import { maintenanceMark } from '../words/maintenance.ts'
 import { incidentHref, monitorHref } from '../words/routes.ts'
 import { incidentSpan } from '../words/sentence.ts'
 import { decisionMark } from '../words/verdicts.ts'
 
 export function IncidentCard({ incident }: { incident: Incident }) {
   const now = useNow()
+  const { state } = useSession()
   const mark = decisionMark(incident.kind)
+  const monitor = state.monitors.get(incident.monitor_id)
+  const maintenance = monitor === undefined ? null : maintenanceMark(monitor, now)
   return (
-    <article class={`incident tone-${mark.tone}`}>
+    <article class={`incident tone-${(maintenance ?? mark).tone}`}>
       <header class="incident-head">
         <Badge mark={mark} />
+        {maintenance !== null && <Badge mark={maintenance} />}
         <h3>
           <a href={monitorHref(incident.monitor_id)}>{incident.monitor_name}</a>
         </h3>

@@ -9,6 +9,7 @@ import { VoteChips } from '../parts/votes.tsx'
 import { useLoad, useNow } from '../state/hooks.ts'
 import { pagesOf } from '../state/select.ts'
 import { useSession } from '../state/session.tsx'
+import { outageWords } from '../words/availability.ts'
 import { eventWords } from '../words/events.ts'
 import { monitorHref } from '../words/routes.ts'
 import { incidentSpan } from '../words/sentence.ts'
@@ -80,6 +81,7 @@ function LoadedIncident({ incident }: { incident: Incident }) {
           <Panel title="Cause and votes">
             {incident.cause !== null && <p class="incident-cause">{asSentence(incident.cause.text)}</p>}
             <VoteChips vantages={incident.vantages} />
+            {incident.outage !== null && <p class="quiet num">{asSentence(outageWords(incident.outage, now))}</p>}
             <Acknowledgement incident={incident} />
           </Panel>
           <Panel title="Pages sent">

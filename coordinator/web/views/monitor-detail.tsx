@@ -13,7 +13,9 @@ import { incidentHref, overviewHref } from '../words/routes.ts'
 import { incidentSpan } from '../words/sentence.ts'
 import { howLong, timeOf, utc } from '../words/time.ts'
 import { decisionMark } from '../words/verdicts.ts'
+import { AvailabilityLine } from './availability-line.tsx'
 import { Acknowledgement, IncidentCard } from './incident-card.tsx'
+import { MaintenanceBadge, MaintenancePanel } from './maintenance.tsx'
 import { MonitorChart } from './monitor-chart.tsx'
 import { ResponderGuidePanel } from './responder-guide.tsx'
 import { ResultsTable } from './results-table.tsx'
@@ -60,6 +62,7 @@ function LoadedMonitor({ monitor }: { monitor: Monitor }) {
             <VerdictChips verdicts={monitor.verdicts} />
           </Panel>
           <Configuration monitor={monitor} />
+          <MaintenancePanel monitor={monitor} />
           {monitor.kind === 'roundtrip' && <ResponderGuidePanel monitorId={monitor.id} />}
         </div>
       </div>
@@ -90,9 +93,10 @@ function MonitorHead({ monitor }: { monitor: Monitor }) {
           {monitor.target.address}
           {customer !== undefined && <span class="customer"> · {customer}</span>}
         </p>
+        <AvailabilityLine monitor={monitor} />
       </div>
       <div class="head-state">
-        <Badge mark={mark} />
+        <MaintenanceBadge monitor={monitor} /> <Badge mark={mark} />
         <p class="quiet num">
           {monitor.decision_reason === null ? mark.meaning : decisionReason(monitor.decision_reason)}
           {monitor.decision_since !== null &&

@@ -11,6 +11,7 @@ import { useSession } from '../state/session.tsx'
 import { decisionReason } from '../words/reasons.ts'
 import { monitorHref } from '../words/routes.ts'
 import { decisionMark } from '../words/verdicts.ts'
+import { MaintenanceBadge } from './maintenance.tsx'
 
 /** Few monitors need no search. */
 const searchFrom = 8
@@ -79,6 +80,7 @@ function MonitorRow({ monitor, customer }: { monitor: Monitor; customer: string 
         </p>
       </div>
       <div class="monitor-state">
+        <MaintenanceBadge monitor={monitor} />
         <Badge mark={mark} />
         <p class="quiet small">{monitor.decision_reason === null ? mark.meaning : decisionReason(monitor.decision_reason)}</p>
       </div>

@@ -2,6 +2,7 @@
 import { asSentence } from '../api/problem.ts'
 import type { Decision, Incident, Monitor, Probe } from '../api/resources.ts'
 import { decisionsBySeverity } from '../state/select.ts'
+import { inMaintenance } from './maintenance.ts'
 import { ago, howLong, timeOf, utc } from './time.ts'
 import type { Tone } from './verdicts.ts'
 import { decisionMark } from './verdicts.ts'
@@ -10,12 +11,21 @@ export type StatusSentence = { tone: Tone; decision: Decision | null; text: stri
 
 /** `1 monitor is down since 03:12 UTC (14 min)`: the worst there is, and what the others do. */
 export function statusSentence(monitors: readonly Monitor[], incidents: readonly Incident[], nowMs: number): StatusSentence {
-  const first = decisionsBySeverity.find((decision) => monitors.some((monitor) => monitor.decision === decision))
-  if (first === undefined) return { tone: 'idle', decision: null, text: 'Nothing is watched yet', rest: null }
-  const affected = monitors.filter((monitor) => monitor.decision === first)
+  // What happens in maintenance was announced: it alarms nobody.
+  const alarming = monitors.filter((monitor) => !inMaintenance(monitor, nowMs))
+  const first = decisionsBySeverity.find((decision) => alarming.some((monitor) => monitor.decision === decision))
+  if (first === undefined) return { tone: 'idle', decision: null, text: quietSentence(monitors, nowMs), rest: null }
+  const affected = alarming.filter((monitor) => monitor.decision === first)
   const tone = decisionMark(first).tone
   const text = `${counted(affected.length, monitors.length)} ${clauses[first](affected.length)}${sinceWords(first, affected, incidents, nowMs)}`
-  return { tone, decision: first, text, rest: restSentence(monitors, first) }
+  return { tone, decision: first, text, rest: restSentence(alarming, first, monitors.length - alarming.length) }
+}
+
+function quietSentence(monitors: readonly Monitor[], nowMs: number): string {
+  if (monitors.length === 0) return 'Nothing is watched yet'
+  const [only] = monitors
+  const until = monitors.length === 1 ? ` until ${utc(only?.maintenance?.ends_at, nowMs)}` : ''
+  return `${counted(monitors.length, monitors.length)} ${be(monitors.length)} in maintenance${until}`
 }
 
 function counted(count: number, total: number): string {
@@ -48,17 +58,18 @@ function sinceWords(decision: Decision, affected: readonly Monitor[], incidents:
   return `${affected.length > 1 ? ', the first' : ''} since ${utc(firstMs, nowMs)} (${howLong(nowMs - firstMs).replaceAll(' ', '\u00a0')})`
 }
 
-function restSentence(monitors: readonly Monitor[], first: Decision): string | null {
+function restSentence(monitors: readonly Monitor[], first: Decision, maintained: number): string | null {
   const rest = decisionsBySeverity
     .filter((decision) => decision !== first)
-    .map((decision) => ({ decision, count: monitors.filter((monitor) => monitor.decision === decision).length }))
+    .map((decision) => ({ what: word(decision), count: monitors.filter((monitor) => monitor.decision === decision).length }))
+    .concat({ what: 'in maintenance', count: maintained })
     .filter(({ count }) => count > 0)
   if (rest.length === 0) return null
   const only = rest.length === 1 ? rest[0] : undefined
   if (only !== undefined) {
-    return only.count === 1 ? `The other is ${word(only.decision)}` : `The other ${only.count} are ${word(only.decision)}`
+    return only.count === 1 ? `The other is ${only.what}` : `The other ${only.count} are ${only.what}`
   }
-  return rest.map(({ decision, count }) => `${count} ${word(decision)}`).join(', ')
+  return rest.map(({ what, count }) => `${count} ${what}`).join(', ')
 }
 
 const word = (decision: Decision): string => decisionMark(decision).word.toLowerCase()
@@ -81,7 +92,8 @@ export function freshnessSentence(lastResultAtMs: number | null, nowMs: number):
 }
 
 /** The title of the browser tab: the state first, because a tab shows only its beginning. */
-export function tabTitle(monitors: readonly Monitor[]): string {
+export function tabTitle(all: readonly Monitor[], nowMs: number): string {
+  const monitors = all.filter((monitor) => !inMaintenance(monitor, nowMs))
   const down = monitors.filter((monitor) => monitor.decision === 'down').length
   const doubt = monitors.filter((monitor) => monitor.decision === 'suspected' || monitor.decision === 'unconfirmed').length
   if (down > 0) return `✕ ${down} down · Mailscout`

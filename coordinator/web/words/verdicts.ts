@@ -2,7 +2,7 @@
 import type { Decision, Outcome, Page, Probe, VerdictWord } from '../api/resources.ts'
 
 export type Tone = 'good' | 'warn' | 'bad' | 'unsure' | 'idle'
-export type Shape = 'check' | 'clock' | 'alert' | 'half' | 'cross' | 'question' | 'dash' | 'dots' | 'ring'
+export type Shape = 'check' | 'clock' | 'alert' | 'half' | 'cross' | 'question' | 'dash' | 'dots' | 'ring' | 'pause'
 export type Mark = { tone: Tone; shape: Shape; word: string; meaning: string }
 
 const mark = (tone: Tone, shape: Shape, word: string, meaning: string): Mark => ({ tone, shape, word, meaning })
