@@ -13,7 +13,7 @@ export type MailResolver = {
   resolveMx(domain: string): Promise<{ exchange: string; priority: number }[]>
   resolve4(host: string): Promise<string[]>
   resolve6(host: string): Promise<string[]>
-  /** As programs of this machine see a name, its hosts file included; used for a host that was named directly. */
+  /** As programs of this machine see a name, its hosts file included; for a host that was named directly and is not in DNS. */
   lookup?(host: string): Promise<string[]>
 }
 
@@ -72,8 +72,21 @@ export async function resolveMailHosts(
 export async function resolveHost(host: string, resolver: MailResolver): Promise<MailHost> {
   const literal = isIP(host) === 0 ? addressLiteral(host) : host
   if (literal !== undefined) return { host: literal, priority: 0, addresses: [withFamily(literal)] }
-  const addresses = await addressesOf(checkDomain(host), resolver, resolver.lookup)
+  const name = checkDomain(host)
+  const addresses = await addressesOf(name, resolver).catch((fault: unknown) => lookUp(name, resolver, fault))
   return { host, priority: 0, addresses: addresses.slice(0, mailAddressesMax) }
+}
+
+/**
+ * DNS knows no such name, or there is no DNS: the hosts file may. A name that DNS is silent about is not asked for again: look-ups of
+ * the system block, few of them at once, and one customer's dead zone would hold up everybody's tests.
+ */
+async function lookUp(name: string, resolver: MailResolver, fault: unknown): Promise<MailAddress[]> {
+  const noDns = fault instanceof Error && codeOf(fault.cause) === 'ECONNREFUSED'
+  if (resolver.lookup === undefined || !(noDns || isMailscoutError(fault, 'MAIL_HOST_NOT_FOUND'))) throw fault
+  const found = await resolver.lookup(name).catch(() => [])
+  if (found.length === 0) throw fault
+  return found.filter((address) => isIP(address) !== 0).map(withFamily)
 }
 
 /** `[192.0.2.1]` or `[IPv6:2001:db8::1]` (RFC 5321 §4.1.3). */
@@ -120,11 +133,9 @@ function inOrder<T extends { priority: number }>(records: readonly T[], random: 
   return draws.sort((a, b) => a.record.priority - b.record.priority || a.draw - b.draw).map(({ record }) => record)
 }
 
-async function addressesOf(host: string, resolver: MailResolver, lookupHost?: MailResolver['lookup']): Promise<MailAddress[]> {
+async function addressesOf(host: string, resolver: MailResolver): Promise<MailAddress[]> {
   if (host === 'localhost' || host.endsWith('.localhost')) return ['127.0.0.1', '::1'].map(withFamily) // RFC 6761 §6.3
-  const answers = await Promise.allSettled(
-    lookupHost === undefined ? [resolver.resolve4(host), resolver.resolve6(host)] : [lookupHost(host)],
-  )
+  const answers = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)])
   // An answer for one family is worth more than a failure for the other.
   const addresses = answers.flatMap(foundIn).filter((address) => isIP(address) !== 0)
   if (addresses.length > 0) return addresses.map(withFamily)

@@ -54,7 +54,7 @@ function sentence({ evidence, words }: Diagnosis, { detail, late }: TestEvidence
     case 'late':
       return `mail comes back late${after}`
     case 'no_route':
-      return `the domain has no working MX${said}`
+      return `no mail server is found in DNS${said}`
     case 'no_connection':
       return brokeOff(detail.stage) ? `${server} breaks off at ${detail.stage}${said}` : `no connection to ${server}`
     case 'no_tls':

@@ -23,7 +23,7 @@ const cases: [string, EvidenceKind, Place, Partial<TestEvidence>, string][] = [
     { outcome: 'blocked', detail: { server_words: '554 5.7.1 blocked using zen.spamhaus.org', mx: 'mx.example' } },
     'mx.example blocks our address: 554 5.7.1 blocked using zen.spamhaus.org',
   ],
-  ['no MX', 'no_route', 'name_resolution', { outcome: 'dns' }, 'the domain has no working MX'],
+  ['no MX', 'no_route', 'name_resolution', { outcome: 'dns' }, 'no mail server is found in DNS'],
   [
     'nobody listens',
     'no_connection',

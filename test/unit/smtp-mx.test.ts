@@ -157,10 +157,20 @@ describe('a host that was named', () => {
     await expect(resolveHost('gone.example', resolver)).rejects.toMatchObject({ code: 'MAIL_HOST_NOT_FOUND' })
   })
 
-  it("is looked up in the machine's own way where the resolver has one", async () => {
-    const resolver = { ...zoneResolver({}), lookup: async () => ['192.0.2.5'] }
-    expect((await resolveHost('relay', resolver)).addresses).toEqual([{ address: '192.0.2.5', family: 4 }])
-    const failing = { ...zoneResolver({}), lookup: () => Promise.reject(Object.assign(new Error('x'), { code: 'EAI_AGAIN' })) }
-    await expect(resolveHost('relay', failing)).rejects.toMatchObject({ code: 'DNS_UNAVAILABLE' })
+  it("is looked up in the machine's own way where DNS does not know it, or there is none", async () => {
+    const lookup = async () => ['192.0.2.5']
+    expect((await resolveHost('relay', { ...zoneResolver({}), lookup })).addresses).toEqual([{ address: '192.0.2.5', family: 4 }])
+    const noDns = () => Promise.reject(Object.assign(new Error('x'), { code: 'ECONNREFUSED' }))
+    const withoutDns = { ...zoneResolver({}), resolve4: noDns, resolve6: noDns, lookup }
+    expect((await resolveHost('relay', withoutDns)).addresses).toEqual([{ address: '192.0.2.5', family: 4 }])
+    const nowhere = { ...zoneResolver({}), lookup: () => Promise.reject(Object.assign(new Error('x'), { code: 'ENOTFOUND' })) }
+    await expect(resolveHost('relay', nowhere)).rejects.toMatchObject({ code: 'MAIL_HOST_NOT_FOUND' })
+  })
+
+  it('is not looked up so where DNS is silent: that blocks, and a dead zone would hold up the tests of others', async () => {
+    const silent = () => Promise.reject(Object.assign(new Error('x'), { code: 'ETIMEOUT' }))
+    const lookup = () => Promise.reject(new Error('asked all the same'))
+    const resolver = { ...zoneResolver({}), resolve4: silent, resolve6: silent, lookup }
+    await expect(resolveHost('relay', resolver)).rejects.toMatchObject({ code: 'DNS_UNAVAILABLE' })
   })
 })
