@@ -31,6 +31,8 @@ const framesQueuedMax = 200
 const goodbyeMsMax = 2_000
 const closeGoingAway = 1001
 const closePolicy = 1008
+/** Our own fault: the probe sends again over a new session. */
+const closeFault = 1011
 const closeSuperseded = 4001
 
 export async function startHub(context: HubContext, httpServer: Server): Promise<Hub> {
@@ -101,7 +103,7 @@ export async function startHub(context: HubContext, httpServer: Server): Promise
     })
     // Who cannot prove itself has nothing more to say; an open session goes on after a bad frame, unless the fault is ours: then the
     // probe sends again over a new session.
-    if (connection.session() === null || !known) socket.close(closePolicy, known ? error.code : 'INTERNAL')
+    if (connection.session() === null || !known) socket.close(known ? closePolicy : closeFault, known ? error.code : 'INTERNAL')
   }
 
   function keepAlive(socket: WebSocket, connection: Connection): () => void {
