@@ -1,7 +1,7 @@
 /** Local times of IANA time zones as instants, right over the changes of the clocks. Pure: zone and instant are always given. */
 import { dayMs, minuteMs } from '../../common/durations.ts'
 
-/** Kept, because making one takes some hundred times longer than using it; never more of them than there are zones. */
+/** Kept, because making one takes some hundred times longer than using it. A zone has many spellings, so their number is bounded. */
 const formats = new Map<string, Intl.DateTimeFormat>()
 
 function formatOf(timeZone: string): Intl.DateTimeFormat {
@@ -17,6 +17,10 @@ function formatOf(timeZone: string): Intl.DateTimeFormat {
     minute: '2-digit',
     second: '2-digit',
   })
+  if (formats.size >= zonesKeptMax) {
+    formats.clear()
+    offsets.clear()
+  }
   formats.set(timeZone, made)
   return made
 }
@@ -34,6 +38,28 @@ export function isTimeZone(name: string): boolean {
 
 /** How far the zone's clocks are ahead of UTC at that instant, in ms. Throws RangeError for an unknown zone. */
 export function offsetMs(timeZone: string, atMs: number): number {
+  const dayStartMs = Math.floor(atMs / dayMs) * dayMs
+  const before = offsetAtDay(timeZone, dayStartMs)
+  // No zone changes its clocks twice within two days.
+  return before === offsetAtDay(timeZone, dayStartMs + dayMs) ? before : readOffset(timeZone, atMs)
+}
+
+/** The offsets at the midnights of UTC, by zone: a year of windows asks for them many thousand times. */
+const offsets = new Map<string, Map<number, number>>()
+const daysKeptMax = 2_000
+const zonesKeptMax = 600
+
+function offsetAtDay(timeZone: string, dayStartMs: number): number {
+  const days = offsets.get(timeZone) ?? new Map<number, number>()
+  const known = days.get(dayStartMs)
+  if (known !== undefined) return known
+  const offset = readOffset(timeZone, dayStartMs)
+  if (days.size >= daysKeptMax) days.clear()
+  offsets.set(timeZone, days.set(dayStartMs, offset))
+  return offset
+}
+
+function readOffset(timeZone: string, atMs: number): number {
   const wholeMs = Math.floor(atMs / 1000) * 1000
   const parts = new Map(
     formatOf(timeZone)
@@ -56,7 +82,6 @@ export const localDayMs = (timeZone: string, atMs: number): number =>
  */
 export function instantOf(timeZone: string, dayStartMs: number, minutes: number): number {
   const wallMs = dayStartMs + minutes * minuteMs
-  // No zone changes its clocks twice within two days.
   const before = offsetMs(timeZone, wallMs - dayMs)
   const after = offsetMs(timeZone, wallMs + dayMs)
   if (before === after) return wallMs - before

@@ -4,9 +4,11 @@ import { hourMs } from '../../common/durations.ts'
 import type { Schedule } from '../../coordinator/core/maintenance.ts'
 import { escalateNext } from '../../coordinator/flow/escalate.ts'
 import { endIncidentByHand } from '../../coordinator/flow/incident.ts'
+import { holdStep } from '../../coordinator/store/incident-log.ts'
 import { acknowledgeIncident } from '../../coordinator/store/incidents.ts'
 import {
   endMaintenanceWindow,
+  holdWindowsOfMonitor,
   insertMaintenanceWindow,
   replaceMaintenanceWindow,
   reviewHeldIncidents,
@@ -131,6 +133,24 @@ describe('an incident that opens in maintenance', () => {
     expect(await escalateNext(monitor.context)).toBe(true)
     expect(await kinds(monitor)).toEqual(['down 0'])
   })
+})
+
+test('a window that is deleted at the very moment in which it holds an incident wakes it', async () => {
+  const { monitor, remove } = await inMaintenance()
+  const id = await monitor.goDown()
+  await own.admin`update incidents set held = false, next_step = null, next_step_at = null where id = ${id}`
+  const removal = Promise.withResolvers<void>()
+  await monitor.sql.begin(async (sql) => {
+    const [window] = await holdWindowsOfMonitor(sql, monitor.customerId, monitor.id)
+    if (window?.schedule.kind !== 'once') throw new Error('the story has a window for once')
+    const removed = remove()
+    removed.then(removal.resolve, removal.reject)
+    await expect.poll(async () => (await own.admin`select 1 from pg_locks where not granted`).length).toBeGreaterThan(0)
+    await holdStep(sql, monitor.customerId, id, { step: 0, round: 0 }, window.schedule.ends_ms)
+  })
+  await removal.promise
+  expect(await escalateNext(monitor.context)).toBe(true)
+  expect(await kinds(monitor)).toEqual(['down 0'])
 })
 
 describe('an incident that is older than the window', () => {
