@@ -127,7 +127,8 @@ export class SimCoordinator {
       if (record.kind === 'overdue') {
         const { test_id, started_at } = record.body
         const { overdue } = this.#knownOf(probe.id)
-        if (!overdue.some((known) => known.test_id === test_id)) overdue.push({ test_id, started_ms: started_at, at: nowMs })
+        if (!overdue.some((known) => known.test_id === test_id))
+          overdue.push({ test_id, started_ms: started_at + probe.clock.offsetMs(nowMs), at: nowMs })
         marked = true
       }
       if (record.kind === 'control' && record.body.returned_at !== null) {
@@ -195,10 +196,7 @@ export class SimCoordinator {
       assigned_ms: seat?.assignedMs ?? nowMs,
       tests: [...tests],
       overdue: overdue.filter(({ at }) => at > toldSinceMs).map(({ test_id, started_ms }) => ({ test_id, started_ms })),
-      slot_started_ms:
-        seat === undefined || nowMs < slotStart(seat.assignment, seat.assignment.first_slot)
-          ? null
-          : slotBefore(seat.assignment, nowMs),
+      slot_started_ms: seat === undefined ? null : slotStartedMs(seat.assignment, nowMs, probe.clock.offsetMs(nowMs)),
       proof_started_ms: proofMs,
       passed_before: passedMs > nowMs - greylistMemoryMs,
     }
@@ -356,3 +354,9 @@ const slotStart = (assignment: Assignment, slot: number): number => slotStartMs(
 /** The start of the last slot at `atMs` or before. */
 export const slotBefore = (assignment: Assignment, atMs: number): number =>
   slotStart(assignment, firstSlotFrom(rateOf(assignment), atMs + 1) - 1)
+
+/** The probe starts its slots by its own wall clock, which lacks `offsetMs`; null before its first slot. */
+function slotStartedMs(assignment: Assignment, nowMs: number, offsetMs: number): number | null {
+  const wallMs = nowMs - offsetMs
+  return wallMs < slotStart(assignment, assignment.first_slot) ? null : slotBefore(assignment, wallMs) + offsetMs
+}

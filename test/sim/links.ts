@@ -59,6 +59,14 @@ export class Links {
     }
   }
 
+  /** What was lost on the way ends the session, and the next one sends it again. */
+  restart(probeId: string): void {
+    const session = this.#sessions.get(probeId)
+    if (session === undefined || !session.connected) return
+    this.#break(session)
+    this.#reopen(session, this.#reconnectMs())
+  }
+
   /** To the probe, if it is there when the frame arrives; what is lost is sent again with the next session. */
   send(probeId: string, arrive: () => void): void {
     const session = this.#sessions.get(probeId)

@@ -12,6 +12,8 @@ export type Carried = {
   endsMs: number
   failure: Failure | null
   back: Homecoming[]
+  /** The mail world is to blame if this mail is not back in time. */
+  fault: boolean
 }
 
 type FailureKind = Failure['outcome']
@@ -20,6 +22,8 @@ type FailureKind = Failure['outcome']
 export const queueRetryMs = 300_000
 /** A port that drops everything is given up after so long, if the attempt has no less. */
 const connectMs = 30_000
+/** No healthy mail takes so long there and back. */
+const healthyMsMax = 60_000
 
 const failing = (outcome: FailureKind, permanent: boolean): Failure => ({
   outcome,
@@ -63,25 +67,29 @@ export class MailWorld {
 
   /** To the customer. `reaches` tells whether the probe gets out at all. */
   toCustomer(probe: { id: string; region: string }, nowMs: number, budgetMs: number, reaches: boolean): Carried {
-    const hung = { endsMs: nowMs + Math.min(budgetMs, connectMs), failure: failing('unreachable', false), back: [] }
-    if (!reaches) return hung
+    const hung = { endsMs: nowMs + Math.min(budgetMs, connectMs), failure: failing('unreachable', false), back: [], fault: true }
+    if (!reaches) return { ...hung, fault: false }
     const fault = this.#faultAt(nowMs, probe.region)
     const broken = fault === null ? undefined : dialogueFaults[fault]
     const tookMs = Math.min(budgetMs, this.#lasting(this.#setting.pace.dialogue))
-    if (broken !== undefined) return { endsMs: broken.hangs ? hung.endsMs : nowMs + tookMs, failure: broken.failure, back: [] }
+    if (broken !== undefined)
+      return { endsMs: broken.hangs ? hung.endsMs : nowMs + tookMs, failure: broken.failure, back: [], fault: true }
     if (this.#random.chance(this.#setting.chances.hiccup)) return hung
     const deferral = this.#greylisted(probe.id, nowMs)
     const endsMs = nowMs + tookMs
-    if (deferral !== null) return { endsMs, failure: deferral, back: [] }
-    return { endsMs, failure: null, back: this.#journey(probe, endsMs) }
+    if (deferral !== null) return { endsMs, failure: deferral, back: [], fault: true }
+    const back = this.#journey(probe, endsMs)
+    const [first] = back
+    return { endsMs, failure: null, back, fault: first?.kind !== 'returned' || first.atMs > endsMs + healthyMsMax }
   }
 
   /** To a reference, on a control trip. */
   toReference(nowMs: number, budgetMs: number, reaches: boolean): Carried {
     const out = !reaches || this.#troubles().some((trouble) => trouble.kind === 'references' && isActive(trouble, nowMs))
-    if (out) return { endsMs: nowMs + Math.min(budgetMs, connectMs), failure: failing('unreachable', false), back: [] }
+    if (out)
+      return { endsMs: nowMs + Math.min(budgetMs, connectMs), failure: failing('unreachable', false), back: [], fault: false }
     const endsMs = nowMs + Math.min(budgetMs, this.#lasting(this.#setting.pace.dialogue))
-    return { endsMs, failure: null, back: [{ atMs: endsMs + this.#leg() + this.#leg(), kind: 'returned' }] }
+    return { endsMs, failure: null, back: [{ atMs: endsMs + this.#leg() + this.#leg(), kind: 'returned' }], fault: false }
   }
 
   #journey({ id, region }: { id: string; region: string }, acceptedMs: number): Homecoming[] {

@@ -21,7 +21,15 @@ export type OutageAccount = {
 export type Account = {
   outages: OutageAccount[]
   violations: {
-    kind: 'false_page' | 'missed' | 'late' | 'duplicate_page' | 'no_quorum' | 'false_all_clear' | 'baseless_operator_page'
+    kind:
+      | 'false_page'
+      | 'coincidence'
+      | 'missed'
+      | 'late'
+      | 'duplicate_page'
+      | 'no_quorum'
+      | 'false_all_clear'
+      | 'baseless_operator_page'
     atMs: number
     what: string
   }[]
@@ -34,12 +42,17 @@ const marginMs = 120_000
 
 export type Span = { fromMs: number; toMs: number }
 
-export function judgeHistory(
-  setting: WorldSetting,
-  troubles: readonly Trouble[],
-  pages: readonly Page[],
-  watches: readonly Watch[],
-): Account {
+export type History = {
+  setting: WorldSetting
+  troubles: readonly Trouble[]
+  pages: readonly Page[]
+  watches: readonly Watch[]
+  /** Tests whose mail the mail world failed, and no probe's own side. */
+  failedMails: ReadonlySet<string>
+}
+
+export function judgeHistory(history: History): Account {
+  const { setting, troubles, pages, watches } = history
   const total = union(
     troubles.flatMap((trouble) => (trouble.kind === 'mail' && coversQuorum(setting, trouble.regions, 'all') ? [trouble] : [])),
   )
@@ -55,20 +68,21 @@ export function judgeHistory(
       violations.push({ kind: 'late', atMs: fromMs, what })
     }
   }
-  return { outages, violations: [...violations, ...pageFaults(setting, troubles, pages, total)] }
+  return { outages, violations: [...violations, ...pageFaults(history, total)] }
 }
 
 /**
  * The bound for these vantages, in ms: DESIGN 1, with the gap between the starts of those that are healthy. Where the timeout is short,
  * what a hard failure must last is the longer wait.
  */
-export function boundMs({ rules }: WorldSetting, healthy: Watch['healthy']): number {
+export function boundMs(setting: WorldSetting, healthy: Watch['healthy']): number {
+  const { rules } = setting
   const periodMs = rules.period_s * 1000
   const starts = healthy.map(({ startsMs }) => startsMs).sort((a, b) => a - b)
   const gaps = starts.map((start, index) => (starts[index + 1] ?? (starts[0] ?? 0) + periodMs) - start)
   const gapMs = Math.max(...gaps)
   const [timeoutMs, slowMs, waitMs] = [rules.timeout_s * 1000, rules.slow_s * 1000, rules.retest_wait_s * 1000]
-  const bySlotsMs = (rules.quorum - 1) * gapMs
+  const bySlotsMs = quorumBySlotsMs(setting, healthy)
   const mode = rules.vantages === 1 ? 'seed' : rules.mode
   const confirmMs = {
     seed: waitMs + timeoutMs,
@@ -76,6 +90,23 @@ export function boundMs({ rules }: WorldSetting, healthy: Watch['healthy']): num
     hedged: Math.min(slowMs, bySlotsMs, timeoutMs),
   }[mode]
   return gapMs + Math.max(timeoutMs + confirmMs, rules.hard_confirm_s * 1000) + budgetMs
+}
+
+/** The longest that it takes, from a slot, until as many witnesses as the quorum needs have had theirs: (k - 1) g where all are one each. */
+function quorumBySlotsMs({ rules, probes }: WorldSetting, healthy: Watch['healthy']): number {
+  const periodMs = rules.period_s * 1000
+  const inTurn = [...healthy].sort((a, b) => a.startsMs - b.startsMs)
+  const domainsOf = (ids: string[]) => probes.filter(({ id }) => ids.includes(id)).map(({ domain }) => domain)
+  const waits = inTurn.map((first, index) => {
+    const round = [...inTurn.slice(index), ...inTurn.slice(0, index)]
+    const needed = round.findIndex((_, last) => {
+      const seen = domainsOf(round.slice(0, last + 1).map(({ probeId }) => probeId))
+      return witnessCount(seen) >= rules.quorum
+    })
+    const last = round[needed]
+    return last === undefined ? periodMs : (last.startsMs - first.startsMs + periodMs) % periodMs
+  })
+  return Math.max(...waits)
 }
 
 /** The number of witnesses among these: whoever shares region, network or return domain is one. */
@@ -126,12 +157,7 @@ function duty(setting: WorldSetting, outage: Span, watches: readonly Watch[]): O
 }
 
 /** Pages without a cause, too many of them, too few witnesses, and an all-clear in the middle of an outage. */
-function pageFaults(
-  setting: WorldSetting,
-  troubles: readonly Trouble[],
-  pages: readonly Page[],
-  total: readonly Span[],
-): Account['violations'] {
+function pageFaults({ setting, troubles, pages, failedMails }: History, total: readonly Span[]): Account['violations'] {
   const faults: Account['violations'] = []
   const blinded = troubles.some((trouble) => trouble.kind !== 'mail' && trouble.kind !== 'brownout')
   const blurred = union(
@@ -146,9 +172,16 @@ function pageFaults(
         faults.push({ kind: 'baseless_operator_page', atMs: page.atMs, what: `all vantages were there, ${since}` })
       continue
     }
-    if (!hasCause(setting, troubles, page)) faults.push({ kind: 'false_page', atMs: page.atMs, what: `mail worked, ${since}` })
     const failing = page.votes.filter(({ vote }) => vote === 'fail').map(({ probe_id }) => probe_id)
     const domains = setting.probes.filter(({ id }) => failing.includes(id)).map(({ domain }) => domain)
+    if (!hasCause(setting, troubles, page)) {
+      const met = page.votes.filter(({ vote, test_id }) => vote === 'fail' && test_id !== null && failedMails.has(test_id))
+      const metDomains = setting.probes
+        .filter(({ id }) => met.some(({ probe_id }) => probe_id === id))
+        .map(({ domain }) => domain)
+      const kind = witnessCount(metDomains) >= setting.rules.quorum ? 'coincidence' : 'false_page'
+      faults.push({ kind, atMs: page.atMs, what: `no outage, ${since}` })
+    }
     if (witnessCount(domains) < setting.rules.quorum)
       faults.push({ kind: 'no_quorum', atMs: page.atMs, what: `only ${failing.join(', ')} failed` })
   }

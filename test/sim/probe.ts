@@ -31,6 +31,8 @@ export type ProbeSurroundings = {
   /** Whether it gets out, and whether mail gets in, at this moment. */
   uplinkWorks: (probeId: string) => boolean
   inboxWorks: (probeId: string) => boolean
+  /** The mail world fails this mail. */
+  onMailFault: (testId: string) => void
   /** Something new is in the spool. */
   onRecord: (probe: SimProbe) => void
   note: (line: () => string) => void
@@ -214,6 +216,7 @@ export class SimProbe {
       order.kind === 'control'
         ? mail.toReference(events.nowMs, budgetMs, reaches)
         : mail.toCustomer(this, events.nowMs, budgetMs, reaches)
+    if (carried.fault) this.#around.onMailFault(order.id)
     const startedAt = this.#now()
     const process = this.#process
     events.at(carried.endsMs, () => {

@@ -60,7 +60,13 @@ export function simulate({ seed, years, weather, log }: RunOptions): RunReport {
     const troubles = drawTroubles(random.stream(`stretch ${report.stretches}`), setting, atMs, weather)
     const lastMs = Math.max(...troubles.map((trouble) => trouble.toMs))
     const rested = world.play(troubles, lastMs + restMs(setting))
-    const account = judgeHistory(setting, troubles, world.pages, world.watches)
+    const account = judgeHistory({
+      setting,
+      troubles,
+      pages: world.pages,
+      watches: world.watches,
+      failedMails: world.failedMails,
+    })
     report.stretches += 1
     report.outages.push(...account.outages)
     report.violations.push(...account.violations)

@@ -36,6 +36,7 @@ export class World {
   readonly coordinator: SimCoordinator
   readonly pages: Page[] = []
   readonly watches: Watch[] = []
+  readonly failedMails = new Set<string>()
   readonly mail: MailWorld
   readonly #links: Links
   readonly #random: Random
@@ -59,6 +60,7 @@ export class World {
           })),
           uplinkWorks: (id) => !this.#has('uplink', id),
           inboxWorks: (id) => !this.#has('inbox', id),
+          onMailFault: (testId) => this.failedMails.add(testId),
           onRecord: (reporter) => this.#links.transmit(reporter),
           note,
         }),
@@ -126,6 +128,7 @@ export class World {
     this.coordinator.fold()
     this.pages.length = 0
     this.watches.length = 0
+    this.failedMails.clear()
     this.#watch()
     this.#note(() => 'goes on here')
   }
@@ -163,6 +166,7 @@ export class World {
       this.#probe(trouble.probe)?.jumpClock(null)
       this.events.after(clockAfterMs(trouble.byMs, this.setting), () => this.#watch())
     }
+    if (trouble.kind === 'link' && trouble.direction === 'orders') this.#links.restart(trouble.probe)
     this.#links.refresh(this.probes)
     this.#watch()
   }
