@@ -1,13 +1,16 @@
 /** One process of the trial: its log goes to a file, what is meant for people (an SMS on the console) to the terminal. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createWriteStream, readFileSync } from 'node:fs'
+import { createWriteStream } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 export type Child = {
   logFile: string
   /** Resolves when a line of the log has these words; rejects when the process ends before. */
   ready(words: string): Promise<void>
-  /** How the process ended, each time anew after a restart. */
+  /** The end of its log. */
+  lastLines(): string
+  /** How the process ended for the first time. */
   ended: Promise<string>
   stoppedOnPurpose(): boolean
   stop(): Promise<void>
@@ -23,10 +26,13 @@ export type ChildOptions = {
 }
 
 const killAfterMs = 15_000
+const linesKept = 8
+const leash = join(import.meta.dirname, 'trial-leash.ts')
 
 export function startChild({ args, environment, root, logFile, name }: ChildOptions): Child {
   const log = createWriteStream(logFile, { flags: 'a', mode: 0o600 })
   const watchers = new Set<(line: string) => void>()
+  const last: string[] = []
   let purpose = false
   let tell: (how: string) => void = () => {}
   const ended = new Promise<string>((resolve) => {
@@ -36,27 +42,31 @@ export function startChild({ args, environment, root, logFile, name }: ChildOpti
 
   function launch(): ChildProcess {
     // Its own process group: Ctrl-C reaches the trial, which stops its parts in order.
-    const started = spawn(process.execPath, args, {
+    const started = spawn(process.execPath, ['--import', leash, ...args], {
       cwd: root,
       env: { ...process.env, ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
     })
     for (const stream of [started.stdout, started.stderr]) {
       if (stream === null) continue
       createInterface({ input: stream }).on('line', (line) => {
         log.write(`${line}\n`)
+        last.push(line)
+        if (last.length > linesKept) last.shift()
         for (const watch of watchers) watch(line)
         if (!line.startsWith('{') && stream === started.stdout) console.log(line)
       })
     }
-    started.on('exit', (code, signal) => tell(signal ?? `exit status ${code}`))
+    // Not `exit`: what it said last is read by then.
+    started.on('close', (code, signal) => tell(signal ?? `exit status ${code}`))
     return started
   }
 
   return {
     logFile,
     ended,
+    lastLines: () => last.join('\n'),
     stoppedOnPurpose: () => purpose,
     async ready(words) {
       const lines: string[] = []
@@ -68,7 +78,7 @@ export function startChild({ args, environment, root, logFile, name }: ChildOpti
           resolve()
         }
         watchers.add(watch)
-        ended.then((how) => reject(new Error(`${name} ended (${how}):\n${tailOf(logFile)}`)))
+        ended.then((how) => reject(new Error(`${name} ended (${how})`)))
       })
     },
     async stop() {
@@ -86,5 +96,3 @@ export function startChild({ args, environment, root, logFile, name }: ChildOpti
     },
   }
 }
-
-const tailOf = (file: string): string => readFileSync(file, 'utf8').trimEnd().split('\n').slice(-8).join('\n')

@@ -11,6 +11,7 @@ import { type Api, createApi } from './api.ts'
 import { buildWeb } from './build-web.ts'
 import { demoDomains, demoRegions, responderConfig, returnAddress, setUpMonitor, setUpProbe } from './demo.ts'
 import { type Child, startChild } from './trial-child.ts'
+import { runningTrial } from './trial-process.ts'
 
 type TrialState = { operatorKey: string; ports: Record<string, number> }
 
@@ -23,21 +24,23 @@ const orderFile = join(dataDir, 'trial.order')
 const children: Child[] = []
 
 let stopping = false
+let claimed = false
+let obey = (_order: string): void => {}
+process.on('SIGUSR2', () => obey(readFileSync(orderFile, 'utf8')))
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void stop(0))
 
 try {
   await start()
 } catch (error) {
-  console.error(
-    `\n  Mailscout did not start: ${error instanceof Error ? error.message : String(error)}\n  The logs are in ${join(dataDir, 'logs')}\n`,
-  )
+  // Where a part has ended, that has been said already, and it is the reason.
+  if (!stopping) console.error(`\n  Mailscout did not start: ${error instanceof Error ? error.message : String(error)}\n`)
   await stop(1)
 }
 
 async function start(): Promise<void> {
   mkdirSync(dataDir, { recursive: true, mode: 0o755 })
   mkdirSync(join(dataDir, 'logs'), { recursive: true, mode: 0o700 })
-  refuseSecondTrial()
+  await claim()
   const state = await loadState()
   console.log('  building the dashboard …')
   await buildWeb()
@@ -98,7 +101,7 @@ function run(name: string, args: string[], environment: Record<string, string>):
   children.push(child)
   child.ended.then((how) => {
     if (stopping || child.stoppedOnPurpose()) return
-    console.error(`\n  ${name} has ended (${how}); its log: ${child.logFile}`)
+    console.error(`\n  ${name} has ended (${how}). Its log is ${child.logFile} and ends with\n\n${child.lastLines()}\n`)
     void stop(1)
   })
   return child
@@ -106,9 +109,7 @@ function run(name: string, args: string[], environment: Record<string, string>):
 
 /** `npm run trial:break` and `trial:mend` leave a word in a file and send a signal: the mail system stops, or starts again. */
 function controlCustomer(customer: Child): void {
-  writeFileSync(pidFile, String(process.pid))
-  process.on('SIGUSR2', () => {
-    const order = readFileSync(orderFile, 'utf8')
+  obey = (order) => {
     if (order === 'break' && !customer.stoppedOnPurpose()) {
       console.log("\n  The customer's mail system has been stopped. An incident should open in about half a minute.")
       void customer.stop()
@@ -117,7 +118,7 @@ function controlCustomer(customer: Child): void {
       console.log("\n  The customer's mail system is running again. The incident should end with the next round trips.")
       customer.restart()
     }
-  })
+  }
 }
 
 function greet(state: TrialState): void {
@@ -145,19 +146,16 @@ async function stop(code: number): Promise<void> {
   const [coordinator, ...others] = children
   await Promise.all(others.map((child) => child.stop()))
   await coordinator?.stop()
-  rmSync(pidFile, { force: true })
+  if (claimed) rmSync(pidFile, { force: true })
   process.exit(code)
 }
 
-function refuseSecondTrial(): void {
-  if (!existsSync(pidFile)) return
-  const pid = Number(readFileSync(pidFile, 'utf8'))
-  try {
-    process.kill(pid, 0)
-  } catch {
-    return
-  }
-  throw new Error(`it is running already, as process ${pid}`)
+/** The data belong to one trial at a time. */
+async function claim(): Promise<void> {
+  const pid = await runningTrial(pidFile)
+  if (pid !== undefined) throw new Error(`it is running already with the data in ${dataDir}, as process ${pid}`)
+  writeFileSync(pidFile, String(process.pid))
+  claimed = true
 }
 
 /** Key and ports are chosen at the first start and kept, because monitors and mail systems refer to them. */

@@ -4,7 +4,7 @@
  *   keys ─► database ─► operator's key, service levels ─► workers (assign, judge, escalate, send) ─► API ─► probe link
  */
 import { join } from 'node:path'
-import { errorMessage } from '../common/errors.ts'
+import { errorMessage, MailscoutError } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
 import { type Runtime, uuidv7 } from '../common/runtime.ts'
 import { ensureOperatorKey } from './api/auth.ts'
@@ -94,7 +94,9 @@ export async function startCoordinator({
     const hub = await startHub({ ...context, keys, references: config.references }, server.server)
     closers.push(() => hub.close())
     metrics.watch(hub)
-    await server.listen({ port: config.port, host: config.host })
+    await server.listen({ port: config.port, host: config.host }).catch((error: unknown) => {
+      throw new MailscoutError('CONFLICT', `PORT ${config.port} cannot be used: ${errorMessage(error)}`)
+    })
     if (config.references.length === 0) {
       logger.warn(
         'MAILSCOUT_REFERENCES is empty: probes cannot prove their health by control trips, and a single failing monitor stays unconfirmed',
