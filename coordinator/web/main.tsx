@@ -7,6 +7,7 @@ import './styles/parts.css'
 import './styles/monitors.css'
 import './styles/incidents.css'
 import './styles/chart.css'
+import './styles/legs.css'
 
 const root = document.getElementById('app')
 if (root !== null) render(<App />, root)

@@ -146,6 +146,33 @@ describe.skipIf(chromiumPath === undefined)('the dashboard', () => {
     expect(faults).toEqual([])
   })
 
+  it('says that a server’s clock is wrong, and shows the legs only when asked', async () => {
+    const { page, fixture } = await open('well', { hash: '#/monitors/01936a00-0002-7000-8000-000000000002' })
+    await page.getByText("Your server's clock is 94 s ahead.").waitFor()
+    await page.getByText('94 s ahead, ± 612 ms').waitFor()
+    expect(await page.getByText('back', { exact: true }).count()).toBe(0)
+    await page.getByText('Way out and way back of recent mails').click()
+    await page.getByText('back', { exact: true }).first().waitFor()
+    await page.getByText('cannot be told apart').first().waitFor()
+    expect(fixture.requests).toContain('GET /v1/monitors/01936a00-0002-7000-8000-000000000002/legs?limit=12')
+    expect(faults).toEqual([])
+  })
+
+  it('shows on its way where the mail died', async () => {
+    const { page } = await open('incident')
+    const way = page.getByRole('article').getByRole('list', { name: 'The way of the mail' })
+    expect(await way.getByRole('listitem').allTextContents()).toEqual([
+      'name: passed',
+      'connection: passed',
+      'server: passed',
+      'mailbox: perhaps here',
+      'responder: perhaps here',
+      'way back: not reached',
+    ])
+    await page.getByRole('article').getByText('accepted, then lost.').waitFor()
+    expect(faults).toEqual([])
+  })
+
   it('is calm about an outage in maintenance, and says until when nobody is paged', async () => {
     const { page, fixture } = await open('maintenance')
     await headline(page, '1 monitor is slow')

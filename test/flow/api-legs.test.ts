@@ -93,6 +93,9 @@ test('the offset with its bound, the legs of the mails that were held, and a not
   expect(body.data[1].outbound_ms.min).toBeGreaterThan(89_000)
   expect(body.data[2]).toMatchObject({ outbound_ms: null, return_ms: null, region: 'eu', probe_id: probe.id })
 
+  const results = (await ask('GET', `/v1/monitors/${monitor.id}/results`)).body.data
+  expect(results.map(({ place }: { place: string | null }) => place)).toEqual(['return_leg', null, null])
+
   const since = isoTime(nowMs - 45 * 60_000)
   const recent = (await ask('GET', `/v1/monitors/${monitor.id}/legs?since=${since}`)).body
   expect(recent.data).toHaveLength(1)

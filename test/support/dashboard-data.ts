@@ -5,6 +5,7 @@ import type {
   Decision,
   Incident,
   IncidentEvent,
+  LegsReading,
   MaintenanceWindow,
   Me,
   Monitor,
@@ -29,6 +30,7 @@ export type DashboardData = {
   results: Record<string, Result[]>
   windows: MaintenanceWindow[]
   availability: Availability
+  legs: Record<string, LegsReading>
 }
 
 /** 23 Nov 2026, 03:26:14 UTC: somebody has just been woken. */
@@ -63,6 +65,7 @@ export function sceneData(scene: DashboardScene, nowMs: number): DashboardData {
     results: {},
     windows: windows(nowMs),
     availability: availability(nowMs),
+    legs: {},
   }
   if (scene === 'empty') return base
   if (scene === 'crowd') return crowd(base, nowMs)
@@ -78,6 +81,7 @@ export function sceneData(scene: DashboardScene, nowMs: number): DashboardData {
   const data = { ...base, probes: probes(3, nowMs) }
   for (const [index, spec] of specs.entries()) {
     data.results[spec.id] = results(spec, 3, nowMs, index === 0 ? outage : null, index === 2 && outage !== null ? 95_000 : 0)
+    data.legs[spec.id] = legs(spec, data.results[spec.id] ?? [], index === 1 ? 94_000 : 0)
     data.monitors.push({ ...spec, verdicts: verdictsFrom(data.results[spec.id] ?? [], 3, spec.decision) })
   }
   addPastIncident(data, nowMs)
@@ -170,6 +174,36 @@ function monitor({ index, name, address, decision, customer = 1 }: MonitorSpec):
   }
 }
 
+/** A clock that is known within 0.6 s; mails that were held have legs, the quickest have none. */
+function legs(spec: Monitor, all: readonly Result[], aheadMs: number): LegsReading {
+  const stamped = all.filter((result) => result.stamp_at !== null)
+  const data = stamped
+    .slice(-20)
+    .reverse()
+    .map((result, index) => {
+      const wayMs = result.rtt_ms ?? 0
+      const outMs = wayMs * (0.3 + 0.5 * noise(index, 5))
+      const known = wayMs > 1200
+      const span = (ms: number) => ({ min: Math.max(0, ms - 300), max: Math.min(wayMs, ms + 300) })
+      const { id: result_id, probe_id, region } = result
+      const sent_at = result.sent_at ?? result.started_at
+      const shown = { outbound_ms: known ? span(outMs) : null, return_ms: known ? span(wayMs - outMs) : null }
+      return { result_id, probe_id, region, sent_at, ...shown }
+    })
+  return {
+    monitor_id: spec.id,
+    state: 'known',
+    offset_ms: aheadMs + 12.4,
+    error_ms: 612.4,
+    error_assumed: false,
+    since: stamped[0]?.sent_at ?? null,
+    step_ms: null,
+    runs: stamped.length,
+    notice: aheadMs > 30_000 ? `your server's clock is ${aheadMs / 1000} s ahead` : null,
+    data,
+  }
+}
+
 type Outage = { fromMs: number; toMs: number }
 
 /** A day of tests, oldest first: every vantage at its phase, timeouts in the outage, a slow one here and there. */
@@ -213,6 +247,7 @@ function returnedResult(spec: Monitor, slot: number, place: number, startedMs: n
 
 function lostResult(spec: Monitor, slot: number, place: number, startedMs: number): Result {
   const refused = place === 2
+  const late = slot === -5 && place === 1
   return {
     ...resultBase(spec, slot, place, startedMs),
     sent_at: refused ? null : iso(startedMs + 120),
@@ -220,7 +255,8 @@ function lostResult(spec: Monitor, slot: number, place: number, startedMs: numbe
     detail: refused
       ? { server_words: '550 5.7.1 <scout@example.com>: Recipient address rejected', stage: 'rcpt', mx: 'mx1.example.com' }
       : { reason: 'Accepted by mx1.example.com and not seen again' },
-    late_returned_at: slot === -5 && place === 1 ? iso(startedMs + 14 * minuteMs) : null,
+    late_returned_at: late ? iso(startedMs + 14 * minuteMs) : null,
+    place: refused ? 'refused' : late ? 'return_leg' : 'accepted_then_lost',
   }
 }
 
@@ -243,6 +279,7 @@ function resultBase(spec: Monitor, slot: number, place: number, startedMs: numbe
     stamp_at: null,
     clock_offset_ms: 2,
     late_returned_at: null,
+    place: null,
     detail: {},
   }
 }
@@ -316,7 +353,7 @@ function addOpenIncident(data: DashboardData, sinceMs: number, nowMs: number): v
     acknowledged_at: null,
     acknowledged_by: null,
     resolved_at: null,
-    cause: { outcome: 'timeout', text: 'mail accepted, not back in 10 min' },
+    cause: { outcome: 'timeout', place: 'accepted_then_lost', text: 'mail accepted, not back in 10 min' },
     vantages,
   }
   const votes = vantages.map(({ verdict, ...vote }) => ({ ...vote, vote: verdict, reason: 'failed', test_id: null }))
@@ -376,7 +413,7 @@ function addPastIncident(data: DashboardData, nowMs: number): void {
     acknowledged_at: iso(sinceMs + 9 * minuteMs),
     acknowledged_by: 'key “Robin’s phone”',
     resolved_at: iso(resolvedMs),
-    cause: { outcome: 'unreachable', text: 'no connection to mx1.example.com' },
+    cause: { outcome: 'unreachable', place: 'connection', text: 'no connection to mx1.example.com' },
     vantages: [
       { probe_id: probeId(0), region: 'ap', verdict: 'fail', outcome: 'unreachable' },
       { probe_id: probeId(1), region: 'eu', verdict: 'fail', outcome: 'unreachable' },

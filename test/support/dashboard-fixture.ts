@@ -133,6 +133,7 @@ function answer(data: DashboardData, method: string, url: URL, emit: Emit): Answ
   if (under === undefined) return ok(item)
   if (under === 'availability') return ok(data.availability)
   if (under === 'events') return list(url, data.events[id] ?? [])
+  if (under === 'legs') return ok(data.legs[id] ?? noLegs(id))
   if (under === 'responder') return ok(responderGuide(wanted('system') ?? 'postfix'))
   const since = wanted('since') ?? ''
   return list(url, (data.results[id] ?? []).filter((result) => result.started_at >= since).reverse())
@@ -154,6 +155,19 @@ function act(data: DashboardData, action: string, id: string, emit: Emit): Answe
   emit('incident', incident)
   return ok(incident)
 }
+
+const noLegs = (monitor_id: string) => ({
+  monitor_id,
+  state: 'unknown',
+  offset_ms: null,
+  error_ms: null,
+  error_assumed: false,
+  since: null,
+  step_ms: null,
+  runs: 0,
+  notice: null,
+  data: [],
+})
 
 const responderGuide = (system: string) => ({
   system,

@@ -51,12 +51,13 @@ export const sampleResult = (given: Partial<Result> = {}): Result => ({
   stamp_at: null,
   clock_offset_ms: null,
   late_returned_at: null,
+  place: null,
   detail: {},
   ...given,
 })
 
 export const lost = (given: Partial<Result> = {}): Result =>
-  sampleResult({ outcome: 'timeout', returned_at: null, rtt_ms: null, ...given })
+  sampleResult({ outcome: 'timeout', place: 'accepted_then_lost', returned_at: null, rtt_ms: null, ...given })
 
 export const sampleIncident = (given: Partial<Incident> = {}): Incident => ({
   id: 'i1',
@@ -71,7 +72,7 @@ export const sampleIncident = (given: Partial<Incident> = {}): Incident => ({
   acknowledged_at: null,
   acknowledged_by: null,
   resolved_at: null,
-  cause: { outcome: 'timeout', text: 'mail accepted, not back in 10 min' },
+  cause: { outcome: 'timeout', place: 'accepted_then_lost', text: 'mail accepted, not back in 10 min' },
   vantages: [],
   ...given,
 })

@@ -1,11 +1,13 @@
 /** The resources of the HTTP surface as the dashboard reads them. Times are UTC in ISO 8601, `_s` seconds, `_ms` milliseconds. */
 
 import type { Outcome } from '../../../common/wire/test.ts'
+import type { Place } from '../../core/diagnosis.ts'
 import type { Decision } from '../../core/evidence.ts'
+import type { Interval, LegsState } from '../../core/legs.ts'
 import type { WeeklySchedule } from '../../core/maintenance.ts'
 import type { Verdict as VerdictWord } from '../../core/verdict.ts'
 
-export type { Decision, Outcome, VerdictWord }
+export type { Decision, Interval, Outcome, Place, VerdictWord }
 
 export type Me = { scope: 'operator' | 'customer' | 'read'; customer_id: string | null; version: string }
 
@@ -76,6 +78,7 @@ export type Result = {
   stamp_at: string | null
   clock_offset_ms: number | null
   late_returned_at: string | null
+  place: Place | null
   detail: ResultDetail | null
 }
 
@@ -102,7 +105,7 @@ export type Incident = {
   acknowledged_at: string | null
   acknowledged_by: string | null
   resolved_at: string | null
-  cause: { outcome: Outcome | null; text: string } | null
+  cause: { outcome: Outcome | null; place: Place | null; text: string } | null
   vantages: IncidentVantage[]
 }
 
@@ -137,6 +140,28 @@ export type Probe = {
   clock_offset_ms: number | null
   last_seen_at: string | null
   version: string | null
+}
+
+export type LegsOfTest = {
+  result_id: string
+  probe_id: string
+  region: string
+  sent_at: string
+  outbound_ms: Interval | null
+  return_ms: Interval | null
+}
+
+export type LegsReading = {
+  monitor_id: string
+  state: LegsState
+  offset_ms: number | null
+  error_ms: number | null
+  error_assumed: boolean
+  since: string | null
+  step_ms: number | null
+  runs: number
+  notice: string | null
+  data: LegsOfTest[]
 }
 
 export type MaintenanceWindow = {

@@ -4,6 +4,7 @@ import type { Incident } from '../api/resources.ts'
 import { IncidentActions } from '../parts/incident-actions.tsx'
 import { Badge } from '../parts/mark.tsx'
 import { VoteChips } from '../parts/votes.tsx'
+import { Way } from '../parts/way.tsx'
 import { Utc } from '../parts/when.tsx'
 import { useNow } from '../state/hooks.ts'
 import { useSession } from '../state/session.tsx'
@@ -32,6 +33,7 @@ export function IncidentCard({ incident }: { incident: Incident }) {
       </header>
       <p class="incident-span num">{incidentSpan(incident, now)}</p>
       {incident.cause !== null && <p class="incident-cause">{asSentence(incident.cause.text)}</p>}
+      {incident.cause !== null && incident.cause.place !== null && <Way place={incident.cause.place} />}
       <VoteChips vantages={incident.vantages} />
       <footer class="incident-foot">
         <Acknowledgement incident={incident} />

@@ -6,6 +6,7 @@ import { Badge } from '../parts/mark.tsx'
 import { Empty, Failure, Panel, Waiting } from '../parts/panel.tsx'
 import { SmsList } from '../parts/sms.tsx'
 import { VoteChips } from '../parts/votes.tsx'
+import { Way } from '../parts/way.tsx'
 import { useLoad, useNow } from '../state/hooks.ts'
 import { pagesOf } from '../state/select.ts'
 import { useSession } from '../state/session.tsx'
@@ -80,6 +81,7 @@ function LoadedIncident({ incident }: { incident: Incident }) {
         <div class="column column-side">
           <Panel title="Cause and votes">
             {incident.cause !== null && <p class="incident-cause">{asSentence(incident.cause.text)}</p>}
+            {incident.cause !== null && incident.cause.place !== null && <Way place={incident.cause.place} />}
             <VoteChips vantages={incident.vantages} />
             {incident.outage !== null && <p class="quiet num">{asSentence(outageWords(incident.outage, now))}</p>}
             <Acknowledgement incident={incident} />

@@ -15,6 +15,7 @@ import { howLong, timeOf, utc } from '../words/time.ts'
 import { decisionMark } from '../words/verdicts.ts'
 import { AvailabilityLine } from './availability-line.tsx'
 import { Acknowledgement, IncidentCard } from './incident-card.tsx'
+import { LegsPanel } from './legs.tsx'
 import { MaintenanceBadge, MaintenancePanel } from './maintenance.tsx'
 import { MonitorChart } from './monitor-chart.tsx'
 import { ResponderGuidePanel } from './responder-guide.tsx'
@@ -63,6 +64,7 @@ function LoadedMonitor({ monitor }: { monitor: Monitor }) {
           </Panel>
           <Configuration monitor={monitor} />
           <MaintenancePanel monitor={monitor} />
+          {monitor.kind === 'roundtrip' && <LegsPanel monitor={monitor} />}
           {monitor.kind === 'roundtrip' && <ResponderGuidePanel monitorId={monitor.id} />}
         </div>
       </div>

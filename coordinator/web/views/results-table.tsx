@@ -5,6 +5,7 @@ import { Mark } from '../parts/mark.tsx'
 import { Empty, Panel } from '../parts/panel.tsx'
 import { Utc } from '../parts/when.tsx'
 import { useSession } from '../state/session.tsx'
+import { placeBeside, placeMeaning } from '../words/places.ts'
 import { explanation } from '../words/results.ts'
 import { measured } from '../words/time.ts'
 import { humanise, outcomeMark } from '../words/verdicts.ts'
@@ -69,6 +70,7 @@ const causes: Record<string, string> = {
 
 function ResultRow({ result }: { result: Result }) {
   const said = explanation(result)
+  const place = placeBeside(result)
   const cause = result.cause === null ? undefined : causes[result.cause]
   return (
     <tr>
@@ -81,6 +83,11 @@ function ResultRow({ result }: { result: Result }) {
       </td>
       <td class="result-outcome">
         <Mark mark={outcomeMark(result.outcome)} />
+        {place !== null && (
+          <span class="result-place" title={result.place === null ? undefined : placeMeaning(result.place)}>
+            {place}
+          </span>
+        )}
       </td>
       <td class="result-rtt right num">{measured(result.rtt_ms)}</td>
       <td class="result-stages">
