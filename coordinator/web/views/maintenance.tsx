@@ -5,6 +5,7 @@ import { Failure, Panel } from '../parts/panel.tsx'
 import { useLoad, useNow } from '../state/hooks.ts'
 import { useSession } from '../state/session.tsx'
 import { maintenanceMark, nextWords, scheduleWords } from '../words/maintenance.ts'
+import { timeOf } from '../words/time.ts'
 
 export function MaintenanceBadge({ monitor }: { monitor: Monitor }) {
   const mark = maintenanceMark(monitor, useNow())
@@ -13,7 +14,7 @@ export function MaintenanceBadge({ monitor }: { monitor: Monitor }) {
 
 const windowsShown = 20
 
-/** Those that hold now or are still to come. */
+/** Those that hold now or are still to come, the next first. */
 export function MaintenancePanel({ monitor }: { monitor: Monitor }) {
   const { api } = useSession()
   const now = useNow()
@@ -32,6 +33,7 @@ export function MaintenancePanel({ monitor }: { monitor: Monitor }) {
   const windows = loading.value.items
     .map((window) => ({ window, next: nextWords(window, now) }))
     .filter(({ next }) => next !== null)
+    .toSorted((a, b) => timeOf(a.window.next?.starts_at) - timeOf(b.window.next?.starts_at))
   return (
     <Panel title="Maintenance">
       {windows.length === 0 && (
