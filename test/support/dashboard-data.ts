@@ -178,7 +178,7 @@ function monitor({ index, name, address, decision, customer = 1 }: MonitorSpec):
 function legs(spec: Monitor, all: readonly Result[], aheadMs: number): LegsReading {
   const stamped = all.filter((result) => result.stamp_at !== null)
   const data = stamped
-    .slice(-20)
+    .slice(-12)
     .reverse()
     .map((result, index) => {
       const wayMs = result.rtt_ms ?? 0
