@@ -12,4 +12,7 @@ createServer((near) => {
   near.pipe(far).pipe(near)
   near.on('error', () => far.destroy())
   far.on('error', () => near.destroy())
+  // A side that goes while the other still sends would leave that one waiting for ever.
+  near.on('close', () => far.destroySoon())
+  far.on('close', () => near.destroySoon())
 }).listen(from.startsWith('/') ? { path: from } : { port: Number(from) }, () => console.log(`relaying to ${to}`))
