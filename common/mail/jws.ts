@@ -48,16 +48,30 @@ export function thumbprint(x: string): string {
   return createHash('sha256').update(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`).digest('base64url')
 }
 
+/** The same few keys come again and again. Emptied when full, because strangers' certificates bring keys too. */
+const keysByX = new Map<string, KeyObject>()
+const keysKeptMax = 1000
+
 /** Throws DOCUMENT_MALFORMED when `x` is not the canonical base64url of 32 bytes. */
 export function publicKeyFromX(x: string): KeyObject {
+  const known = keysByX.get(x)
+  if (known !== undefined) return known
   if (!isPublicKeyX(x)) throw malformed('a public key must be 32 bytes in base64url (43 characters)')
-  return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
+  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
+  if (keysByX.size >= keysKeptMax) keysByX.clear()
+  keysByX.set(x, key)
+  return key
 }
+
+const xByKey = new WeakMap<KeyObject, string>()
 
 /** base64url of the raw public key that belongs to a private or public Ed25519 key. */
 export function publicXOf(key: KeyObject): string {
+  const known = xByKey.get(key)
+  if (known !== undefined) return known
   const { crv, x } = key.export({ format: 'jwk' })
   if (crv !== 'Ed25519' || x === undefined) throw new MailscoutError('KEY_UNREADABLE', 'The key must be an Ed25519 key.')
+  xByKey.set(key, x)
   return x
 }
 

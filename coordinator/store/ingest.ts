@@ -40,7 +40,9 @@ export async function insertResults(
   results: AdmittedResult[],
 ): Promise<{ customer_id: string; monitor_id: string }[]> {
   if (results.length === 0) return []
-  const column = <K extends keyof AdmittedResult>(name: K) => results.map((result) => result[name])
+  // Arrays as PostgreSQL writes them: validated ids, numbers and words of our own need no quotes, for which the driver would look.
+  const column = (name: Exclude<keyof AdmittedResult, 'stages' | 'detail'>) =>
+    `{${results.map((result) => result[name] ?? 'null').join(',')}}`
   return await sql<{ customer_id: string; monitor_id: string }[]>`
     insert into results (customer_id, id, monitor_id, probe_id, region, generation, cause, job_id, attempt, first_test_id, slot_at, started_at,
       sent_at, returned_at, finished_at, outcome, rtt_ms, stages, stamp_at, clock_offset_ms, detail)
