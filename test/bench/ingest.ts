@@ -21,8 +21,9 @@ import { startEmbeddedPostgres } from '../../coordinator/store/embedded.ts'
 import { median, type Row } from './report.ts'
 
 const batchSize = 200
-const batchesPerLane = 40
-const lanes = 4
+const batchesPerLane = 20
+/** Fewer than the pool has connections, and enough that the time of a round trip does not matter. */
+const lanes = 8
 const runs = 5
 const monitors = 10_000
 const installation = 'mailscout:bench'
