@@ -176,6 +176,7 @@ const newcomer = ({ probe_id, domain }: Evidence['pool'][number], nowMs: number)
   overdue: [],
   slot_started_ms: null,
   proof_started_ms: null,
+  doubts_ms: [],
   passed_before: false,
 })
 

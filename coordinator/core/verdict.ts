@@ -29,6 +29,8 @@ export type TestFact = {
 export type VantageContext = {
   /** Start of the probe's newest verified round trip to an unrelated mail system. */
   proof_started_ms: number | null
+  /** Starts of control trips that were lost, with no verified return sent beside them: then the probe was not healthy itself. */
+  doubts_ms: readonly number[]
   /** This sender, address and recipient have passed within 30 days: a deferral is no first greylisting. */
   passed_before: boolean
 }
@@ -65,10 +67,15 @@ export function verdictOf(
   if (test.outcome === 'not_run') return { verdict: 'abstain', reason: 'not_run' }
   if (test.outcome === 'blocked') return { verdict: 'abstain', reason: 'sender_blocked' }
   if (test.outcome === 'deferred' && !context.passed_before) return { verdict: 'abstain', reason: 'never_passed_greylisting' }
-  if (context.proof_started_ms !== null && context.proof_started_ms >= test.started_ms)
-    return { verdict: 'fail', reason: 'failed' }
+  if (isProven(test, context)) return { verdict: 'fail', reason: 'failed' }
   if (nowMs < test.finished_ms + proofWaitMs) return { verdict: 'waiting', reason: 'awaiting_proof' }
   return { verdict: 'abstain', reason: 'probe_unproven' }
+}
+
+/** A return that was sent after the test, and no lost control trip while it ran: a probe that has just recovered proves nothing of before. */
+function isProven(test: TestFact, { proof_started_ms, doubts_ms }: VantageContext): boolean {
+  if (proof_started_ms === null || proof_started_ms < test.started_ms) return false
+  return !doubts_ms.some((doubtMs) => doubtMs >= test.started_ms && doubtMs <= test.finished_ms)
 }
 
 /** A standing verdict is old news after the period, the timeout and a minute (DESIGN 3.3). */

@@ -33,18 +33,20 @@ export function castVote(
   const { verdict, reason } = verdictOf(latest, vantage, nowMs)
   if (verdict === 'pass' || verdict === 'slow') return { ...seen, vote: 'pass', reason }
   if (verdict === 'fail') {
-    const confirmed = suspected === null || isSecondWord(latest, suspected)
+    const confirmed = suspected === null || isSecondWord(latest, vantage, sinceMs, nowMs)
     return confirmed ? { ...seen, vote: 'fail', reason } : { ...seen, vote: 'missing', reason: 'retest_awaited' }
   }
   return { ...seen, vote: verdict === 'waiting' ? 'missing' : 'abstain', reason }
 }
 
 /**
- * Whether the test confirms the first failure: it was sent after that had ended, or it is itself the re-test or one of the faster
- * rhythm that only a lost re-test brings about. A slot that was under way beside the first test says nothing more than that did.
+ * Whether the test confirms an earlier failure that counts as well: it was sent after that had ended. One that was under way beside it
+ * says nothing more than that did, nor do two that ran while the probe itself recovered.
  */
-const isSecondWord = (test: TestFact, first: TestFact): boolean =>
-  test.cause === 'retest' || test.cause === 'open' || (test.id !== first.id && test.started_ms >= first.finished_ms)
+const isSecondWord = (test: TestFact, vantage: VantageEvidence, sinceMs: number, nowMs: number): boolean =>
+  testsSince(vantage, sinceMs).some(
+    (earlier) => earlier.finished_ms <= test.started_ms && verdictOf(earlier, vantage, nowMs).verdict === 'fail',
+  )
 
 /**
  * The votes on a suspicion: of the planned vantages and of substitutes. A lost vantage whose vote is out leaves its seat to its

@@ -3,6 +3,7 @@ import type { Evidence, MonitorRules, MonitorState, VantageEvidence } from '../c
 import type { FailureDomain } from '../core/failure-domain.ts'
 import type { TestFact } from '../core/verdict.ts'
 import type { Sql } from './connection.ts'
+import { doubts, newestProof } from './proofs.ts'
 
 export type ClaimedMonitor = {
   customer_id: string
@@ -52,6 +53,7 @@ type VantageRow = {
   assigned_ms: number
   slot_started_ms: number | null
   proof_started_ms: number | null
+  doubts_ms: number[]
 }
 
 /** Everything that the votes on this monitor can be cast from. */
@@ -66,8 +68,9 @@ export async function loadEvidence(sql: Sql, monitor: ClaimedMonitor): Promise<E
   )
   const tests = await loadTests(sql, monitor, probeIds, sinceMs)
   const overdue = await sql<{ probe_id: string; test_id: string; started_ms: number }[]>`
-    select probe_id, test_id, started_at as started_ms from overdues
-    where customer_id = ${customer_id} and monitor_id = ${monitor_id} and at > now() - ${monitor.rules.timeout_s + 60} * interval '1 second'`
+    select o.probe_id, o.test_id, o.started_at + coalesce(p.clock_offset_ms, 0) * interval '1 millisecond' as started_ms
+    from overdues o join probes p on p.id = o.probe_id
+    where o.customer_id = ${customer_id} and o.monitor_id = ${monitor_id} and o.at > now() - ${monitor.rules.timeout_s + 60} * interval '1 second'`
   const deferred = tests.some((test) => test.outcome === 'deferred')
   const passedBefore = deferred ? await loadPassedBefore(sql, monitor, probeIds) : new Set<string>()
   const vantages = rows.map(
@@ -98,13 +101,16 @@ function loadVantages(
     select p.id as probe_id, p.region, p.asn, split_part(p.return_address, '@', 2) as return_domain, a.id is not null as planned,
       coalesce(p.last_seen_at < now() - interval '60 seconds', true) as lost,
       coalesce(a.assigned_at, now()) as assigned_ms,
-      case when floor((extract(epoch from clock_timestamp()) * 1000 - a.epoch_ms - a.phase_ms) / ((a.plan->>'period_s')::int * 1000)) >= a.first_slot
-        then to_timestamp((a.epoch_ms + a.phase_ms + (a.plan->>'period_s')::int * 1000 *
-          floor((extract(epoch from clock_timestamp()) * 1000 - a.epoch_ms - a.phase_ms) / ((a.plan->>'period_s')::int * 1000))) / 1000.0)
+      case when slot.number >= a.first_slot then to_timestamp(
+        (a.epoch_ms + a.phase_ms + (a.plan->>'period_s')::int * 1000 * slot.number + coalesce(p.clock_offset_ms, 0)) / 1000.0)
       end as slot_started_ms,
-      (select max(started_at) from probe_proofs f where f.probe_id = p.id and f.domain <> ${target_domain}) as proof_started_ms
+      ${newestProof(sql, sql`${target_domain}`)} as proof_started_ms, ${doubts(sql, sql`${target_domain}`)} as doubts_ms
     from probes p left join assignments a on a.probe_id = p.id and a.customer_id = ${customer_id} and a.monitor_id = ${monitor_id}
       and a.last_slot is null and a.withdrawn_at is null
+    -- A probe starts its slots by its own wall clock.
+    cross join lateral (select floor(
+      (extract(epoch from clock_timestamp()) * 1000 - coalesce(p.clock_offset_ms, 0) - a.epoch_ms - a.phase_ms) / ((a.plan->>'period_s')::int * 1000)
+    ) as number) as slot
     where a.id is not null or p.id = any(${substitutes}::uuid[])
     order by p.region, p.id`
 }

@@ -6,6 +6,7 @@ import type { TestFact } from '../core/verdict.ts'
 import type { Sql } from './connection.ts'
 import { windowsOfMonitors } from './maintenance.ts'
 import { ofCustomer, olderThan, only, type Paging, type Whose } from './paging.ts'
+import { doubts, newestProof } from './proofs.ts'
 
 export type MonitorSettings = {
   name: string
@@ -32,6 +33,7 @@ export type StandingTest = {
   test: TestFact | null
   rtt_ms: number | null
   proof_started_ms: number | null
+  doubts_ms: number[]
   passed_before: boolean
 }
 
@@ -89,8 +91,8 @@ async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise
   const rows = await sql<StandingColumns[]>`
     select a.monitor_id, a.probe_id, p.name as probe_name, p.region, r.id, r.cause, r.attempt, r.first_test_id,
       r.started_at as started_ms, r.finished_at as finished_ms, r.outcome, r.rtt_ms,
-      (select max(f.started_at) from probe_proofs f
-        where f.probe_id = p.id and f.domain <> lower(split_part(m.target->>'address', '@', 2))) as proof_started_ms,
+      ${newestProof(sql, sql`lower(split_part(m.target->>'address', '@', 2))`)} as proof_started_ms,
+      case when r.outcome in ('ok', 'slow') then '{}' else ${doubts(sql, sql`lower(split_part(m.target->>'address', '@', 2))`)} end as doubts_ms,
       r.outcome = 'deferred' and exists (
         select from results b where b.customer_id = m.customer_id and b.monitor_id = m.id and b.probe_id = p.id
           and b.started_at > now() - interval '30 days' and b.outcome in ('ok', 'slow')) as passed_before
@@ -112,9 +114,9 @@ async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise
 }
 
 function standingOf(row: StandingColumns): StandingTest {
-  const { probe_id, probe_name, region, rtt_ms, proof_started_ms, passed_before } = row
+  const { probe_id, probe_name, region, rtt_ms, proof_started_ms, doubts_ms, passed_before } = row
   const test = row.id === null ? null : testOf(row as StandingColumns & TestFact)
-  return { probe_id, probe_name, region, test, rtt_ms, proof_started_ms, passed_before: passed_before ?? false }
+  return { probe_id, probe_name, region, test, rtt_ms, proof_started_ms, doubts_ms, passed_before: passed_before ?? false }
 }
 
 const testOf = ({ id, cause, attempt, first_test_id, started_ms, finished_ms, outcome }: TestFact): TestFact => ({

@@ -30,6 +30,7 @@ const vantage = (region: string, tests: TestFact[], changes: Partial<VantageEvid
   overdue: [],
   slot_started_ms: null,
   proof_started_ms: nowMs,
+  doubts_ms: [],
   passed_before: true,
   ...changes,
 })

@@ -117,6 +117,18 @@ describe('what is no outage', () => {
     expect(story.opened).toEqual([])
   })
 
+  // Cut off from everybody, mail and references, from 15:00 to 92:00. The test of 85:30 ends at 95:30, when the probe is well again.
+  test('a single probe that was cut off and has just recovered tells nothing of the time before', () => {
+    const recovers = 92 * min
+    const story = new Story({
+      regions: ['eu'],
+      mail: from(15 * min, 'lost', recovers),
+      proves: (_, at) => at < 15 * min || at >= recovers,
+    }).until(300 * min)
+    expect(story.opened.filter(({ kind }) => kind === 'down')).toEqual([])
+    expect(story.state.decision).toBe('up')
+  })
+
   test('a first greylisting abstains, one after a pass within 30 days fails', () => {
     const never = new Story({ regions: ['eu'], mail: from(0, 'deferred') }).until(100 * min)
     expect(never.opened).toEqual([])

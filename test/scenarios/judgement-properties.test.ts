@@ -36,6 +36,7 @@ const drawnVantage = fc.record({
   lost: fc.boolean(),
   proved: fc.option(fc.integer({ min: 0, max: 4000 }), { nil: null }),
   passed_before: fc.boolean(),
+  doubtsAgoS: fc.array(fc.integer({ min: 0, max: 4000 }), { maxLength: 2 }),
   slotAgoS: fc.option(fc.integer({ min: 0, max: 1200 }), { nil: null }),
   overdueAgoS: fc.option(fc.integer({ min: 0, max: 700 }), { nil: null }),
   tests: fc.array(drawnTest, { maxLength: 5 }),
@@ -66,6 +67,7 @@ const vantageOf = (drawn: typeof drawnVantage extends fc.Arbitrary<infer T> ? T 
   overdue: drawn.overdueAgoS === null ? [] : [{ test_id: `late-${index}`, started_ms: nowMs - drawn.overdueAgoS * s }],
   slot_started_ms: drawn.slotAgoS === null ? null : nowMs - drawn.slotAgoS * s,
   proof_started_ms: drawn.proved === null ? null : nowMs - drawn.proved * s,
+  doubts_ms: drawn.doubtsAgoS.map((ago) => nowMs - ago * s),
   passed_before: drawn.passed_before,
 })
 

@@ -29,7 +29,8 @@ export type CoordinatorSurroundings = {
   assignmentId: (probeId: string, number: number) => string
   /** When the coordinator last heard of the probe. */
   lastSeenMs: (probeId: string) => number
-  sideWorks: (probeId: string) => boolean
+  /** Whether the probe's own side worked at that moment. */
+  sideWorks: (probeId: string, atMs: number) => boolean
   judgingMs: () => number
   onEffect: (effect: Exclude<Effect, { kind: 'ask' }>, votes: VoteView[]) => void
   onJob: (job: SimJob) => void
@@ -42,6 +43,7 @@ type Known = {
   tests: Fact[]
   ids: Set<string>
   overdue: { test_id: string; started_ms: number; at: number }[]
+  controls: { id: string; startedMs: number; returned: boolean }[]
   proofMs: number | null
   passedMs: number
 }
@@ -75,7 +77,14 @@ export class SimCoordinator {
     this.#startedMs = around.events.nowMs - 86_400_000
     this.state = { ...initialMonitorState(around.events.nowMs), watched: true, decision: 'up', reason: 'all_well' }
     for (const probe of around.probes) {
-      this.#known.set(probe.id, { tests: [], ids: new Set(), overdue: [], proofMs: null, passedMs: Number.NEGATIVE_INFINITY })
+      this.#known.set(probe.id, {
+        tests: [],
+        ids: new Set(),
+        overdue: [],
+        controls: [],
+        proofMs: null,
+        passedMs: Number.NEGATIVE_INFINITY,
+      })
     }
     for (const [position, probe] of holders.entries()) this.#seat(probe, position, 0)
   }
@@ -103,6 +112,7 @@ export class SimCoordinator {
     this.#jobs.clear()
     for (const known of this.#known.values()) {
       known.overdue = []
+      known.controls = []
       known.tests = []
       known.ids.clear()
     }
@@ -131,9 +141,7 @@ export class SimCoordinator {
           overdue.push({ test_id, started_ms: started_at + probe.clock.offsetMs(nowMs), at: nowMs })
         marked = true
       }
-      if (record.kind === 'control' && record.body.returned_at !== null) {
-        marked = this.#prove(probe.id, record.body.started_at + probe.clock.offsetMs(nowMs)) || marked
-      }
+      if (record.kind === 'control') marked = this.#ingestControl(probe, record, nowMs) || marked
     }
     if (marked) this.#planJudgement(nowMs)
   }
@@ -185,7 +193,7 @@ export class SimCoordinator {
 
   #vantage(probe: SimProbe, nowMs: number): VantageEvidence {
     const seat = this.#seatOf(probe.id)
-    const { tests, overdue, proofMs, passedMs } = this.#knownOf(probe.id)
+    const { tests, overdue, proofMs, controls, passedMs } = this.#knownOf(probe.id)
     const toldSinceMs = nowMs - (this.#around.rules.timeout_s + 60) * 1000
     return {
       probe_id: probe.id,
@@ -198,6 +206,7 @@ export class SimCoordinator {
       overdue: overdue.filter(({ at }) => at > toldSinceMs).map(({ test_id, started_ms }) => ({ test_id, started_ms })),
       slot_started_ms: seat === undefined ? null : slotStartedMs(seat.assignment, nowMs, probe.clock.offsetMs(nowMs)),
       proof_started_ms: proofMs,
+      doubts_ms: doubtsOf(controls),
       passed_before: passedMs > nowMs - greylistMemoryMs,
     }
   }
@@ -226,8 +235,24 @@ export class SimCoordinator {
     known.tests.sort((a, b) => b.started_ms - a.started_ms)
     known.tests.length = Math.min(known.tests.length, testsKept)
     if (outcome === 'ok' || outcome === 'slow') known.passedMs = Math.max(known.passedMs, body.started_at)
-    else if (this.#around.busy && this.#around.sideWorks(probe.id)) this.#prove(probe.id, body.finished_at + rightMs - 10_000)
+    else if (this.#around.busy && this.#around.sideWorks(probe.id, body.finished_at + rightMs - 10_000))
+      this.#prove(probe.id, body.finished_at + rightMs - 10_000)
     return !isQuiet(this.state) || outcome !== 'ok'
+  }
+
+  #ingestControl(probe: SimProbe, { body }: Extract<SpoolRecord, { kind: 'control' }>, nowMs: number): boolean {
+    const { controls } = this.#knownOf(probe.id)
+    const startedMs = body.started_at + probe.clock.offsetMs(nowMs)
+    if (controls.some(({ id }) => id === body.id)) return false
+    // Where other monitors come back, it is the reference that is out of order.
+    const returned = body.returned_at !== null
+    controls.push({
+      id: body.id,
+      startedMs,
+      returned: returned || (this.#around.busy && this.#around.sideWorks(probe.id, startedMs + 5000)),
+    })
+    if (controls.length > testsKept) controls.shift()
+    return returned && this.#prove(probe.id, startedMs)
   }
 
   #prove(probeId: string, startedMs: number): boolean {
@@ -350,6 +375,14 @@ export class SimCoordinator {
 
 const rateOf = ({ epoch_ms, phase_ms, plan }: Assignment) => ({ epoch_ms, phase_ms, period_s: plan.period_s })
 const slotStart = (assignment: Assignment, slot: number): number => slotStartMs(rateOf(assignment), slot)
+
+/** A lost trip to one reference is answered for by a return from another, asked at once: one trip lasts a minute at most. */
+const besideMs = 65_000
+function doubtsOf(controls: Known['controls']): number[] {
+  const isAnsweredFor = (lostMs: number) =>
+    controls.some(({ returned, startedMs }) => returned && startedMs >= lostMs && startedMs <= lostMs + besideMs)
+  return controls.flatMap(({ returned, startedMs }) => (returned || isAnsweredFor(startedMs) ? [] : [startedMs]))
+}
 
 /** The start of the last slot at `atMs` or before. */
 export const slotBefore = (assignment: Assignment, atMs: number): number =>

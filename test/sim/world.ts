@@ -26,6 +26,8 @@ export type WorldOptions = {
   assignmentId?: (probeId: string, number: number) => string
 }
 
+type HasOptions = { atMs?: number; direction?: 'both' | 'orders' }
+
 const customerId = 'customer-1'
 const targetDomain = 'customer.example'
 
@@ -70,8 +72,11 @@ export class World {
       random: random.stream('links'),
       setting,
       isOpen: (probe) =>
-        probe.isUp && this.coordinator.isUp && !this.#has('uplink', probe.id) && !this.#has('link', probe.id, 'both'),
-      ordersPass: (probe) => !this.#has('link', probe.id, 'orders'),
+        probe.isUp &&
+        this.coordinator.isUp &&
+        !this.#has('uplink', probe.id) &&
+        !this.#has('link', probe.id, { direction: 'both' }),
+      ordersPass: (probe) => !this.#has('link', probe.id, { direction: 'orders' }),
       deliver: (probe, records: readonly SpoolRecord[]) => this.#ingest(probe, records),
       onOpen: (probe) => this.#opened(probe),
       onChange: () => {
@@ -91,7 +96,7 @@ export class World {
         busy: setting.busy,
         assignmentId: options.assignmentId ?? ((probeId, number) => `assignment-${number}-${probeId}`),
         lastSeenMs: (id) => this.#links.lastSeenMs(id),
-        sideWorks: (id) => !this.#has('uplink', id) && !this.#has('inbox', id),
+        sideWorks: (id, atMs) => !this.#has('uplink', id, { atMs }) && !this.#has('inbox', id, { atMs }),
         judgingMs: () => this.#lasting(setting.pace.judging),
         onEffect: (effect, votes) => this.#carryOut(effect, votes),
         onJob: (job) => this.#links.send(job.probeId, () => this.#startJob(job)),
@@ -247,12 +252,11 @@ export class World {
     })
   }
 
-  #has(kind: Trouble['kind'], probeId: string, direction?: 'both' | 'orders'): boolean {
-    const nowMs = this.events.nowMs
+  #has(kind: Trouble['kind'], probeId: string, { atMs = this.events.nowMs, direction }: HasOptions = {}): boolean {
     return this.#troubles.some(
       (trouble) =>
         trouble.kind === kind &&
-        isActive(trouble, nowMs) &&
+        isActive(trouble, atMs) &&
         'probe' in trouble &&
         trouble.probe === probeId &&
         (direction === undefined || (trouble.kind === 'link' && trouble.direction === direction)),

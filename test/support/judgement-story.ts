@@ -20,6 +20,7 @@ type Probe = {
   overdue: { test_id: string; started_ms: number }[]
   spool: (() => void)[]
   proofMs: number | null
+  doubtsMs: number[]
   lastSeenMs: number
   slot: number | null
   passed: boolean
@@ -75,6 +76,7 @@ export class Story {
       overdue: [],
       spool: [],
       proofMs: null,
+      doubtsMs: [],
       lastSeenMs: startMs,
       slot: null,
       passed: false,
@@ -181,6 +183,7 @@ export class Story {
       overdue: probe.overdue,
       slot_started_ms: probe.slot,
       proof_started_ms: probe.proofMs,
+      doubts_ms: probe.doubtsMs,
       passed_before: probe.passed,
     }
   }
@@ -256,6 +259,8 @@ export class Story {
     if (passes) probe.passed = true
     this.#goOn(probe, test, passes)
     const proves = this.#setting.proves(probe.region, this.second())
+    const slowMs = test.started_ms + this.rules.slow_s * 1000
+    if (slowMs < test.finished_ms && !this.#setting.proves(probe.region, (slowMs - startMs) / 1000)) probe.doubtsMs.push(slowMs)
     this.#report(probe, () => {
       probe.tests.push(test)
       if (proves && !passes) probe.proofMs = Math.max(probe.proofMs ?? 0, test.finished_ms)

@@ -13,7 +13,7 @@ const ended = (outcome: Outcome): TestFact => ({
   finished_ms: startedMs + 600_000,
   outcome,
 })
-const proven: VantageContext = { proof_started_ms: startedMs + 540_000, passed_before: true }
+const proven: VantageContext = { proof_started_ms: startedMs + 540_000, doubts_ms: [], passed_before: true }
 const soon = startedMs + 601_000
 const later = startedMs + 660_000
 
@@ -51,6 +51,13 @@ describe('a verdict', () => {
     ],
     ['a proof sent with the test does', { proof_started_ms: startedMs }, soon, 'fail failed'],
     ['after a minute without proof the word does not count', { proof_started_ms: null }, later, 'abstain probe_unproven'],
+    [
+      'a probe whose control trip was lost meanwhile has not proved itself by recovering',
+      { doubts_ms: [startedMs + 1] },
+      later,
+      'abstain probe_unproven',
+    ],
+    ['a control trip that was lost before says nothing', { doubts_ms: [startedMs - 1] }, soon, 'fail failed'],
     ['a proof that comes late still counts', { proof_started_ms: startedMs + 1 }, later, 'fail failed'],
   ])('%s', (_, context, nowMs, expected) => {
     const { verdict, reason } = verdictOf(ended('timeout'), { ...proven, ...context }, nowMs)
