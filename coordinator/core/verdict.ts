@@ -29,7 +29,7 @@ export type TestFact = {
 export type VantageContext = {
   /** Start of the probe's newest verified round trip to an unrelated mail system. */
   proof_started_ms: number | null
-  /** Starts of control trips that were lost, with no verified return sent beside them: then the probe was not healthy itself. */
+  /** Starts of control trips that were lost and for which no reference is to blame: then the probe was not healthy itself. */
   doubts_ms: readonly number[]
   /** This sender, address and recipient have passed within 30 days: a deferral is no first greylisting. */
   passed_before: boolean

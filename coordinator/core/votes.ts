@@ -33,7 +33,7 @@ export function castVote(
   const { verdict, reason } = verdictOf(latest, vantage, nowMs)
   if (verdict === 'pass' || verdict === 'slow') return { ...seen, vote: 'pass', reason }
   if (verdict === 'fail') {
-    const confirmed = suspected === null || isSecondWord(latest, vantage, sinceMs, nowMs)
+    const confirmed = suspected === null || isSecondWord(latest, vantage, sinceMs, rules, nowMs)
     return confirmed ? { ...seen, vote: 'fail', reason } : { ...seen, vote: 'missing', reason: 'retest_awaited' }
   }
   return { ...seen, vote: verdict === 'waiting' ? 'missing' : 'abstain', reason }
@@ -43,9 +43,12 @@ export function castVote(
  * Whether the test confirms an earlier failure that counts as well: it was sent after that had ended. One that was under way beside it
  * says nothing more than that did, nor do two that ran while the probe itself recovered.
  */
-const isSecondWord = (test: TestFact, vantage: VantageEvidence, sinceMs: number, nowMs: number): boolean =>
+const isSecondWord = (test: TestFact, vantage: VantageEvidence, sinceMs: number, rules: MonitorRules, nowMs: number): boolean =>
   testsSince(vantage, sinceMs).some(
-    (earlier) => earlier.finished_ms <= test.started_ms && verdictOf(earlier, vantage, nowMs).verdict === 'fail',
+    (earlier) =>
+      earlier.finished_ms <= test.started_ms &&
+      !isStale(earlier, rules, nowMs) &&
+      verdictOf(earlier, vantage, nowMs).verdict === 'fail',
   )
 
 /**

@@ -43,7 +43,7 @@ type Known = {
   tests: Fact[]
   ids: Set<string>
   overdue: { test_id: string; started_ms: number; at: number }[]
-  controls: { id: string; startedMs: number; returned: boolean }[]
+  controls: { id: string; reference: string; startedMs: number; returned: boolean; elsewhere: boolean }[]
   proofMs: number | null
   passedMs: number
 }
@@ -244,13 +244,10 @@ export class SimCoordinator {
     const { controls } = this.#knownOf(probe.id)
     const startedMs = body.started_at + probe.clock.offsetMs(nowMs)
     if (controls.some(({ id }) => id === body.id)) return false
-    // Where other monitors come back, it is the reference that is out of order.
     const returned = body.returned_at !== null
-    controls.push({
-      id: body.id,
-      startedMs,
-      returned: returned || (this.#around.busy && this.#around.sideWorks(probe.id, startedMs + 5000)),
-    })
+    // Mail of other monitors may come back meanwhile.
+    const elsewhere = this.#around.busy && this.#around.sideWorks(probe.id, startedMs + 5000)
+    controls.push({ id: body.id, reference: body.reference, startedMs, returned, elsewhere })
     if (controls.length > testsKept) controls.shift()
     return returned && this.#prove(probe.id, startedMs)
   }
@@ -376,12 +373,18 @@ export class SimCoordinator {
 const rateOf = ({ epoch_ms, phase_ms, plan }: Assignment) => ({ epoch_ms, phase_ms, period_s: plan.period_s })
 const slotStart = (assignment: Assignment, slot: number): number => slotStartMs(rateOf(assignment), slot)
 
-/** A lost trip to one reference is answered for by a return from another, asked at once: one trip lasts a minute at most. */
+/**
+ * A lost trip to one reference is answered for by a return from elsewhere, asked at once: one trip lasts a minute at most. But where the
+ * same reference returns again, it was not the one out of order.
+ */
 const besideMs = 65_000
 function doubtsOf(controls: Known['controls']): number[] {
-  const isAnsweredFor = (lostMs: number) =>
-    controls.some(({ returned, startedMs }) => returned && startedMs >= lostMs && startedMs <= lostMs + besideMs)
-  return controls.flatMap(({ returned, startedMs }) => (returned || isAnsweredFor(startedMs) ? [] : [startedMs]))
+  const isReferenceToBlame = ({ reference, startedMs, elsewhere }: Known['controls'][number]) => {
+    if (controls.some((other) => other.returned && other.reference === reference && other.startedMs > startedMs)) return false
+    const isBeside = (other: Known['controls'][number]) => other.startedMs >= startedMs && other.startedMs <= startedMs + besideMs
+    return elsewhere || controls.some((other) => other.returned && other.reference !== reference && isBeside(other))
+  }
+  return controls.flatMap((trip) => (trip.returned || isReferenceToBlame(trip) ? [] : [trip.startedMs]))
 }
 
 /** The start of the last slot at `atMs` or before. */
