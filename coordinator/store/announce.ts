@@ -29,7 +29,10 @@ export async function announce<C extends keyof Channels>(
 /** A payload is shorter than 8,000 bytes, and a result takes 97 of them. */
 const resultsPerPayload = 80
 
-/** New results, told to the dashboards: many in one notification, because a busy probe brings hundreds at once. */
+/**
+ * New results, told to the dashboards once they are committed: many in one notification, because a busy probe brings hundreds at once.
+ * A commit that notifies keeps all other such commits waiting until it is on the disk; this one has nothing to keep there.
+ */
 export async function announceResults(
   sql: Sql,
   results: readonly { customer_id: string; id: string; monitor_id: string }[],
@@ -42,5 +45,7 @@ export async function announceResults(
       payloads.push(JSON.stringify(payload))
     }
   }
-  if (payloads.length > 0) await sql`select pg_notify('live', payload) from unnest(${payloads}::text[]) as told (payload)`
+  if (payloads.length === 0) return
+  await sql`
+    select set_config('synchronous_commit', 'off', true), pg_notify('live', payload) from unnest(${payloads}::text[]) as told (payload)`
 }
