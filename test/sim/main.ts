@@ -1,0 +1,69 @@
+/**
+ * npm run sim -- --seeds N --years Y [--seed S] [--no-outages] [--log] [--json]
+ *
+ * N seeds from S on, Y years of one monitor each, through the core with healthy stretches folded. Exits 1 where something happened that
+ * must not; each such seed is printed with how to replay it.
+ */
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { seedAt } from './random.ts'
+import { simulate } from './run.ts'
+import { addRun, emptyTotals, isFault } from './totals.ts'
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '20' },
+    years: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    'no-outages': { type: 'boolean', default: false },
+    log: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
+})
+
+const seeds = whole('seeds', values.seeds)
+const years = Number(values.years)
+if (!(years > 0)) stop(`--years must be a number above 0, not ${values.years}`)
+// Without a seed of its own a run is a new one, printed so that it can be repeated.
+const first = values.seed === undefined ? randomBytes(6).readUIntBE(0, 6) : values.seed
+const firstSeed = BigInt(first)
+const commit = commitOf()
+const weather = { outages: !values['no-outages'] }
+const totals = emptyTotals(firstSeed, commit)
+const say = (line: string) => process.stderr.write(`${line}\n`)
+
+if (!values.json) say(`seeds ${firstSeed} to ${seedAt(firstSeed, seeds - 1)}, ${years} years each, commit ${commit}`)
+for (let index = 0; index < seeds; index++) {
+  const seed = seedAt(firstSeed, index)
+  const report = simulate({ seed, years, weather, ...(values.log ? { log: say } : {}) })
+  addRun(totals, report)
+  for (const { kind, atMs, what } of report.violations.filter(isFault)) {
+    say(`seed ${seed}, commit ${commit}: ${kind} at ${new Date(atMs).toISOString()}: ${what}`)
+    say(`  replay: npm run sim -- --seed ${seed} --seeds 1 --years ${years}${weather.outages ? '' : ' --no-outages'} --log`)
+  }
+}
+process.stdout.write(`${JSON.stringify(totals, null, values.json ? 0 : 2)}\n`)
+const faults = totals.false_pages + totals.missed + totals.late + totals.duplicate_pages + totals.other_violations
+process.exitCode = faults === 0 ? 0 : 1
+
+function whole(name: string, text: string): number {
+  const number = Number(text)
+  if (!Number.isInteger(number) || number < 1) stop(`--${name} must be a whole number above 0, not ${text}`)
+  return number
+}
+
+function stop(why: string): never {
+  process.stderr.write(`${why}\n`)
+  process.exit(2)
+}
+
+function commitOf(): string {
+  try {
+    const git = (...args: string[]) => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim()
+    const changed = git('status', '--porcelain', '--', '../../coordinator/core', '../../probe', '.') === '' ? '' : ' with changes'
+    return git('rev-parse', '--short', 'HEAD') + changed
+  } catch {
+    return 'unknown'
+  }
+}

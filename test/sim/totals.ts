@@ -1,0 +1,76 @@
+/** The totals of many runs: one object, as the proof needs it. */
+import type { OutageAccount } from './oracle.ts'
+import type { RunReport, Violation } from './run.ts'
+
+export type Totals = {
+  monitor_years: number
+  /** Pages to the customer while mail worked. */
+  false_pages: number
+  missed: number
+  late: number
+  duplicate_pages: number
+  /** The longest detection, counted from where its bound counts. */
+  worst_detection_s: number
+  /** The longest detection as a part of its bound. */
+  worst_share_of_bound: number
+  seeds: { first: string; count: number }
+  commit: string
+  /** Outages that had to be told of, by the moment from which the bound counts; and those that need not be. */
+  outages: { start: number; start_fewer_vantages: number; later: number; optional: number }
+  /** Pages where as many witnesses as a quorum had each really lost a mail, by chance and without an outage. */
+  coincidences: number
+  pages: { down: number; unconfirmed: number }
+  /** Everything else that must not be: an all-clear in an outage, too few witnesses, a state that does not end. */
+  other_violations: number
+  stretches: number
+  events: number
+}
+
+export const emptyTotals = (first: bigint, commit: string): Totals => ({
+  monitor_years: 0,
+  false_pages: 0,
+  missed: 0,
+  late: 0,
+  duplicate_pages: 0,
+  worst_detection_s: 0,
+  worst_share_of_bound: 0,
+  seeds: { first: String(first), count: 0 },
+  commit,
+  outages: { start: 0, start_fewer_vantages: 0, later: 0, optional: 0 },
+  coincidences: 0,
+  pages: { down: 0, unconfirmed: 0 },
+  other_violations: 0,
+  stretches: 0,
+  events: 0,
+})
+
+/** Adds one run to the totals. */
+export function addRun(totals: Totals, report: RunReport): void {
+  totals.monitor_years += report.years
+  totals.seeds.count += 1
+  totals.stretches += report.stretches
+  totals.events += report.events
+  totals.pages.down += report.pages.down
+  totals.pages.unconfirmed += report.pages.unconfirmed
+  for (const outage of report.outages) addOutage(totals, outage)
+  for (const violation of report.violations) addViolation(totals, violation)
+}
+
+/** Chance is counted, and no fault: mail of a whole quorum was lost. */
+export const isFault = ({ kind }: Violation): boolean => kind !== 'coincidence'
+
+function addOutage(totals: Totals, { must, detectionMs }: OutageAccount): void {
+  totals.outages[must?.countedFrom ?? 'optional'] += 1
+  if (must === null || detectionMs === null) return
+  totals.worst_detection_s = Math.max(totals.worst_detection_s, Math.round(detectionMs / 1000))
+  totals.worst_share_of_bound = Math.max(totals.worst_share_of_bound, Math.round((1000 * detectionMs) / must.boundMs) / 1000)
+}
+
+function addViolation(totals: Totals, { kind }: Violation): void {
+  if (kind === 'false_page') totals.false_pages += 1
+  else if (kind === 'missed') totals.missed += 1
+  else if (kind === 'late') totals.late += 1
+  else if (kind === 'duplicate_page') totals.duplicate_pages += 1
+  else if (kind === 'coincidence') totals.coincidences += 1
+  else totals.other_violations += 1
+}
