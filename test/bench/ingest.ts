@@ -24,7 +24,7 @@ const batchSize = 200
 const batchesPerLane = 20
 /** Fewer than the pool has connections, and enough that the time of a round trip does not matter. */
 const lanes = 8
-const runs = 5
+const runs = 9
 const monitors = 10_000
 const installation = 'mailscout:bench'
 const audience = { issuer: 'probe', audience: installation }
