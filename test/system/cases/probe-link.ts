@@ -100,7 +100,8 @@ describe('the probe link of the coordinator', () => {
   test('a frame beyond all bounds ends the connection', async () => {
     const link = await open()
     link.send(' '.repeat(1024 * 1024 + 1))
-    assert.equal(await link.awaitClosed(), 1009)
+    // 1009 says why; a reset, because the rest of the frame was left unread, may overtake it.
+    assert.ok([1009, 1006].includes(await link.awaitClosed()))
   })
 
   test('an enrolment for another installation, an old one, one with a token of nobody', async () => {
