@@ -61,8 +61,9 @@ export async function setEnrolmentToken(sql: Sql, id: string, tokenHash: string)
     update probes set enrolment_hash = ${tokenHash}, enrolment_expires_at = now() + interval '24 hours' where id = ${id}`
 }
 
-/** Takes the probe's key away: it must enrol again. Ends its session, too, since that was proved with the old key. */
+/** Takes the probe's key away, and its certificates: it must enrol again. Ends its session, too, since that was proved with the old key. */
 export async function forgetProbeKey(sql: Sql, id: string): Promise<void> {
+  await sql`delete from probe_certificates where probe_id = ${id}`
   await sql`
     update probes set public_key = null, key_id = null, enrolled_at = null, session_id = null, coordinator_id = null,
       last_seen_at = null, connected_at = null

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readEnrolmentToken } from '../../common/wire/enrolment-token.ts'
 import { sha256 } from '../../common/wire/keys.ts'
-import { findEnrolment } from '../../coordinator/store/probe-link.ts'
+import { findCertificate, findEnrolment, saveCertificate } from '../../coordinator/store/probe-link.ts'
 import { startTestApi, type TestApi } from '../support/api.ts'
 import { addAssignment, addProbe } from '../support/records.ts'
 
@@ -60,8 +60,12 @@ test('an enrolled probe keeps its key, unless it is taken away on purpose', asyn
     status: 409,
     body: { code: 'CONFLICT' },
   })
+  const nowMs = Date.now()
+  const held = { certificate: 'for the old key', notBeforeMs: nowMs - 1000, notAfterMs: nowMs + 86_400_000 }
+  await saveCertificate(api.database.system, id, held)
   const { body } = await api.operator('POST', `/v1/probes/${id}/enrolment-token`, { reset: true })
   expect(body.state).toBe('pending')
+  expect(await findCertificate(api.database.system, id)).toBeNull()
   expect(await enrolment(body.enrolment_token)).toMatchObject({ id, public_key: null })
 })
 
