@@ -3,7 +3,7 @@
 export const responderSystems = ['postfix', 'exim', 'sendmail', 'sink'] as const
 export type ResponderSystem = (typeof responderSystems)[number]
 
-export type ResponderConfig = { root_keys: string[]; return_domains: string[] }
+export type ResponderConfig = { root_keys: string[]; return_domains: string[]; addresses: string[] }
 export type GuideFile = { path: string; mode: string; content: string }
 export type ResponderGuide = { system: ResponderSystem; config: ResponderConfig; files: GuideFile[]; steps: string[] }
 
@@ -19,7 +19,7 @@ export function responderGuide(system: ResponderSystem, address: string, config:
 const common = [
   'Install Node.js 18 or later on the mail server; nothing else is needed.',
   `Copy dist/mailscout-responder.cjs to ${programPath} and make it executable: chmod 755 ${programPath}`,
-  `Write ${configPath} as shown. It holds public keys and names only: it may be readable by everybody.`,
+  `Write ${configPath} as shown. It holds public keys and names only: it may be readable by everybody. Only mail to "addresses" is answered: add further test addresses there.`,
 ]
 
 const pipeAgents: Record<Exclude<ResponderSystem, 'sink'>, string> = {

@@ -4,10 +4,12 @@ import { type Static, type TSchema, Type } from 'typebox'
 export const uuidPattern = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
 export const Id = Type.String({ pattern: uuidPattern, description: 'a UUID in small letters' })
 export const CustomerId = Id
+/** Control characters, half characters, line separators, and what turns the reading direction round: a name goes into an SMS. */
+const unfitForNames = '\\p{Cc}\\p{Cs}\\p{Zl}\\p{Zp}\\u202a-\\u202e\\u2066-\\u2069'
 export const Name = Type.String({
   minLength: 1,
   maxLength: 120,
-  pattern: '^[^\\u0000-\\u001f\\u007f]*[^\\s\\u0000-\\u001f\\u007f][^\\u0000-\\u001f\\u007f]*$',
+  pattern: `^[^${unfitForNames}]*[^\\s${unfitForNames}][^${unfitForNames}]*$`,
   description: 'a name of 1 to 120 characters on one line',
 })
 export const Time = Type.String({ format: 'date-time', description: 'a UTC time in ISO 8601, like 2026-11-23T15:33:48.123Z' })

@@ -184,6 +184,15 @@ export async function deleteMonitor(sql: Sql, customerId: string, id: string): P
     where customer_id = ${customerId} and id = ${id}`
 }
 
+/** The test addresses of the customer in one mail domain, in a stable order: what a responder there answers for. */
+export async function targetAddresses(sql: Sql, customerId: string, domain: string): Promise<string[]> {
+  const rows = await sql<{ address: string }[]>`
+    select distinct lower(target->>'address') as address from monitors
+    where customer_id = ${customerId} and deleted_at is null and lower(split_part(target->>'address', '@', 2)) = ${domain}
+    order by address limit 100`
+  return rows.map((row) => row.address)
+}
+
 /** The probes that hold the monitor now. */
 export async function assignedProbes(sql: Sql, customerId: string, monitorId: string): Promise<string[]> {
   const rows = await sql<{ probe_id: string }[]>`

@@ -110,7 +110,7 @@ test.each(['postfix', 'exim', 'sendmail', 'sink'])(
     })
     const { status, body } = await acme.ask('GET', `/v1/monitors/${monitor.id}/responder?system=${system}`)
     expect(status).toBe(200)
-    expect(body).toMatchObject({ system, config: { root_keys: [api.installation.root.x] } })
+    expect(body).toMatchObject({ system, config: { root_keys: [api.installation.root.x], addresses: ['scout@x.example'] } })
     expect(body.config.return_domains).toContain(`guide-${system}.probe.example`)
     expect(JSON.parse(body.files[0].content)).toEqual(body.config)
     expect(body.files[0].path).toBe('/etc/mailscout/responder.json')

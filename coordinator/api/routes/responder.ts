@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { MailscoutError } from '../../../common/errors.ts'
+import { targetAddresses } from '../../store/monitors.ts'
 import { returnDomains } from '../../store/probes.ts'
 import { type ApiContext, type ApiServer, read } from '../context.ts'
 import { responderGuide, responderSystems } from '../responder-guide.ts'
@@ -8,7 +9,7 @@ import { knownMonitor } from './monitors.ts'
 
 const Guide = Type.Object({
   system: oneOf(...responderSystems),
-  config: Type.Object({ root_keys: Type.Array(Text), return_domains: Type.Array(Text) }),
+  config: Type.Object({ root_keys: Type.Array(Text), return_domains: Type.Array(Text), addresses: Type.Array(Text) }),
   files: Type.Array(Type.Object({ path: Text, mode: Text, content: Text })),
   steps: Type.Array(Text),
 })
@@ -36,7 +37,10 @@ export function registerResponder(app: ApiServer, context: ApiContext): void {
           'CONFLICT',
           'No probe has enrolled yet, so it is not known where answers go: enrol a probe first',
         )
-      const config = { root_keys: [context.keys.rootX], return_domains }
+      // Named, so that a test mail captured on its way to somebody else gets no answer here.
+      const domain = monitor.target.address.split('@')[1]?.toLowerCase() ?? ''
+      const addresses = await read(context, whose, (sql) => targetAddresses(sql, monitor.customer_id, domain))
+      const config = { root_keys: [context.keys.rootX], return_domains, addresses }
       return responderGuide(request.query.system ?? 'postfix', monitor.target.address, config)
     },
   )

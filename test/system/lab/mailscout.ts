@@ -151,7 +151,8 @@ export class Mailscout {
   /** The responder of one user: its configuration and the .forward that runs it. */
   #installResponder(user: string, on: MailHost, { forward, responder }: MonitorOptions): void {
     const { lab, bundle } = this.parts
-    const config = { ...this.#responderConfig, state_dir: responderState(on, user), ...responder }
+    const addresses = [`${user}@${on.domain}`]
+    const config = { ...this.#responderConfig, addresses, state_dir: responderState(on, user), ...responder }
     const file = on.writeFor(user, 'responder.json', JSON.stringify(config), 0o644)
     const command = `"|env MAILSCOUT_RESPONDER_CONFIG=${file} ${lab.userNode} ${bundle}"`
     on.setForward(user, forward === 'keep' ? `\\${user}, ${command}` : command)
