@@ -88,13 +88,17 @@ export const tallyVotes = (votes: readonly CastVote[]): Tally =>
  * test was sent, or failed by waiting its timeout out.
  */
 export function hardFailureLasted(votes: readonly CastVote[], sinceMs: number, rules: MonitorRules): boolean {
-  return votes.some(
-    ({ vote, test }) =>
-      vote === 'fail' &&
-      test !== null &&
-      (!isHardFailure(test.outcome) || failedUntilMs(test) >= sinceMs + rules.hard_confirm_s * 1000),
-  )
+  const lasted = (test: TestFact): boolean =>
+    waitedOut(test, rules) || failedUntilMs(test) >= sinceMs + rules.hard_confirm_s * 1000
+  return votes.some(({ vote, test }) => vote === 'fail' && test !== null && lasted(test))
 }
+
+/** Two readings of a wall clock that is kept right by small steps. */
+const roundingMs = 1000
+
+/** A name server or a TLS handshake that failed may have been tried until the timeout, as one that hangs is. */
+const waitedOut = ({ outcome, started_ms, finished_ms }: TestFact, rules: MonitorRules): boolean =>
+  !isHardFailure(outcome) || (outcome !== 'bounced' && finished_ms - started_ms >= rules.timeout_s * 1000 - roundingMs)
 
 /** A test that cannot get its mail out tries until it ends; a bounce, however late, tells of the moment when the mail was sent. */
 const failedUntilMs = ({ outcome, started_ms, finished_ms }: TestFact): number =>

@@ -169,6 +169,13 @@ describe('a hard failure', () => {
     expect(story.opened.map(({ at }) => at)).toEqual([32.5 * min])
   })
 
+  // Timeout 2 min: eu's test of 20:00 and ap's, asked for at the slow mark, end before the three minutes are over.
+  test('that was tried until a timeout shorter than that has lasted too', () => {
+    const rules = { period_s: 300, timeout_s: 120, slow_s: 30, mode: 'hedged' as const }
+    const story = new Story({ rules, mail: from(20 * min - 1, 'nameless') }).until(30 * min)
+    expect(story.opened.map(({ at }) => at)).toEqual([22 * min + 31])
+  })
+
   test('single vantage: the same', () => {
     const story = new Story({ regions: ['eu'], mail: from(19 * min, 'refused') }).until(60 * min)
     expect(story.opened.map(({ at }) => at)).toEqual([23 * min + 1])

@@ -81,14 +81,19 @@ export type Weather = {
 
 /** The troubles of one bad stretch that begins at `atMs`: one, and often others beside it. */
 export function drawTroubles(random: Random, setting: WorldSetting, atMs: number, weather: Weather): Trouble[] {
-  const first = weather.outages && random.chance(0.4) ? drawOutage(random, setting, atMs) : drawOther(random, setting, atMs)
-  const troubles = [first]
+  const outage = weather.outages && random.chance(0.4)
+  const first = outage ? drawOutage(random, setting, atMs) : drawOther(random, setting, atMs)
   const others = random.chance(0.5) ? random.whole(1, 3) : 0
   const lastsMs = Math.max(first.toMs - first.fromMs, setting.rules.period_s * 1000)
-  for (let other = 0; other < others; other++) {
-    troubles.push(drawOther(random, setting, Math.round(atMs + random.between(0, 1.2) * lastsMs)))
-  }
-  return troubles
+  // Some begin before the first, so that an outage also meets vantages and links that are out of order already.
+  const from = () => Math.round(atMs + random.between(0, 1.2) * lastsMs)
+  const troubles = [
+    first,
+    ...Array.from({ length: others }, () => drawOther(random, setting, random.chance(0.4) ? atMs : from())),
+  ]
+  if (!outage || others === 0 || random.chance(0.5)) return troubles
+  const laterMs = Math.round(random.spread(30 * secondMs, 2 * hourMs))
+  return [{ ...first, fromMs: first.fromMs + laterMs, toMs: first.toMs + laterMs }, ...troubles.slice(1)]
 }
 
 function drawOutage(random: Random, { rules }: WorldSetting, fromMs: number): Trouble {

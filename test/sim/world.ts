@@ -138,15 +138,15 @@ export class World {
     this.#note(() => 'goes on here')
   }
 
-  /** Plays these troubles, until all is quiet again after the last of them, or until `endMs`; true where it became quiet. */
-  play(troubles: Trouble[], endMs: number): boolean {
+  /** Plays these troubles, until all is quiet again after the last of them (or `enough` says so), or until `endMs`; false at that. */
+  play(troubles: Trouble[], endMs: number, enough: () => boolean = () => false): boolean {
     this.#troubles = troubles
     for (const trouble of troubles) {
       this.events.at(trouble.fromMs, () => this.#begin(trouble))
       this.events.at(trouble.toMs, () => this.#end(trouble))
     }
     const lastMs = Math.max(...troubles.map((trouble) => trouble.toMs), this.events.nowMs)
-    return this.events.run(endMs, () => this.events.nowMs > lastMs + 60_000 && this.isIdle)
+    return this.events.run(endMs, () => enough() || (this.events.nowMs > lastMs + 60_000 && this.isIdle))
   }
 
   #begin(trouble: Trouble): void {
