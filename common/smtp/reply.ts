@@ -99,9 +99,9 @@ function enhancedCode(code: number, text: string): string | undefined {
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding control characters is the purpose
-const controls = /[\x00-\x1f\x7f-\x9f]/g
+const controls = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
 
-/** A server's words end in logs, SMS and on screens: nothing in them may steer a terminal or start a new line. */
+/** A server's words end in logs, SMS and on screens: nothing in them may steer a terminal, start a new line or turn the text round. */
 export const printable = (text: string): string => text.replace(controls, ' ')
 
 /** The reply as evidence: lines joined by a space, cut at `serverWordsMax` characters. */

@@ -34,6 +34,7 @@ describe('reading replies', () => {
     ['an address that is no enhanced code', '250 2.1.5.9 x\r\n', [{ code: 250, lines: ['2.1.5.9 x'] }]],
     ['UTF-8', '550 größer\r\n', [{ code: 550, lines: ['größer'] }]],
     ['control characters', '550 a\x1b[2Jb\x00c\rd\r\n', [{ code: 550, lines: ['a [2Jb c d'] }]],
+    ['signs that turn the reading direction round', '550 a\u202eb\u2066c\u2028d\r\n', [{ code: 550, lines: ['a b c d'] }]],
   ])('%s', (_, text, replies) => {
     expect(parse(text)).toEqual({ replies, fault: undefined, inReply: false })
   })
