@@ -40,13 +40,14 @@ export function castVote(
 }
 
 /**
- * Whether the test confirms an earlier failure that counts as well: it was sent after that had ended. One that was under way beside it
- * says nothing more than that did, nor do two that ran while the probe itself recovered.
+ * Whether the test confirms an earlier failure that counts as well: it was sent after that had ended, or it is the re-test or one of the
+ * faster rhythm that only a lost re-test brings about. A slot that was under way beside it says nothing more than that did.
  */
 const isSecondWord = (test: TestFact, vantage: VantageEvidence, sinceMs: number, rules: MonitorRules, nowMs: number): boolean =>
   testsSince(vantage, sinceMs).some(
     (earlier) =>
-      earlier.finished_ms <= test.started_ms &&
+      earlier.started_ms < test.started_ms &&
+      (test.cause === 'retest' || test.cause === 'open' || earlier.finished_ms <= test.started_ms) &&
       !isStale(earlier, rules, nowMs) &&
       verdictOf(earlier, vantage, nowMs).verdict === 'fail',
   )
