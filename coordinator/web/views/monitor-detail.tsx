@@ -186,7 +186,7 @@ function MonitorIncidents({ monitor, incidents }: { monitor: Monitor; incidents:
                 </a>{' '}
                 <span class="num">{incidentSpan(incident, now)}</span>
               </p>
-              {incident.cause !== null && <p class="quiet">{asSentence(incident.cause.text)}</p>}
+              {incident.cause !== null && <p class="quiet incident-cause">{asSentence(incident.cause.text)}</p>}
               <Acknowledgement incident={incident} />
             </div>
           </li>
