@@ -42,11 +42,26 @@ describe('chart data', () => {
   it('breaks the line of a vantage at its failures and leaves out the tests of others', () => {
     const data = chartData(results, series, nightMs - 3_600_000, false)
     expect(data.columns).toEqual([
-      [900, undefined, null],
-      [undefined, null, undefined],
+      [900, null, null],
+      [null, null, null],
     ])
     expect(data.points.map(({ kind }) => kind)).toEqual(['time', 'failed', 'void'])
     expect(chartSummary(data, series, 'the last hour')).toBe('3 tests from 2 vantages in the last hour, 1 failed.')
+  })
+  it('breaks it from the last time to the next, also where others were tested in between', () => {
+    const stretch = [
+      sampleResult({ id: '1', sent_at: at(300), probe_id: 'p1', rtt_ms: 10 }),
+      sampleResult({ id: '2', sent_at: at(290), probe_id: 'p2', rtt_ms: 20 }),
+      sampleResult({ id: '3', sent_at: at(200), probe_id: 'p1', rtt_ms: 11 }),
+      sampleResult({ id: '4', sent_at: at(190), probe_id: 'p2', rtt_ms: 21 }),
+      lost({ id: '5', sent_at: at(100), probe_id: 'p1' }),
+      sampleResult({ id: '6', sent_at: at(90), probe_id: 'p2', rtt_ms: 22 }),
+      sampleResult({ id: '7', sent_at: at(50), probe_id: 'p1', rtt_ms: 12 }),
+    ]
+    expect(chartData(stretch, series, nightMs - 3_600_000, false).columns).toEqual([
+      [10, undefined, 11, null, null, null, 12],
+      [undefined, 20, undefined, 21, undefined, 22, undefined],
+    ])
   })
   it('begins with the window', () => expect(chartData(results, series, nightMs - 150_000, false).points).toHaveLength(1))
   it('takes an unstamped return as a failure, except where a plain forward is enough', () => {

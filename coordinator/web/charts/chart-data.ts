@@ -76,7 +76,7 @@ export function chartData(results: readonly Result[], series: readonly Series[],
     })
   return {
     times: points.map((point) => point.atS),
-    columns: series.map(({ place }) => points.map((point) => (point.place === place ? point.ms : undefined))),
+    columns: series.map(({ place }) => brokenAtFailures(points.map((point) => (point.place === place ? point.ms : undefined)))),
     points,
   }
 }
@@ -115,4 +115,20 @@ export function chartSummary(data: ChartData, series: readonly Series[], windowN
   const failed = data.points.filter((point) => point.kind === 'failed').length
   const counts = `${data.points.length} tests from ${series.length === 1 ? '1 vantage' : `${series.length} vantages`} in ${windowName}`
   return failed === 0 ? `${counts}, none failed.` : `${counts}, ${failed} failed.`
+}
+
+/**
+ * Between two times with a failure between them the line breaks all the way, also where other vantages' tests stand; else only the
+ * places next to the failure would be left out, and the rest drawn as if mail had come back.
+ */
+function brokenAtFailures(column: (number | null | undefined)[]): (number | null | undefined)[] {
+  const broken = [...column]
+  let from = 0
+  column.forEach((value, index) => {
+    if (typeof value !== 'number') return
+    if (column.slice(from, index).includes(null)) broken.fill(null, from, index)
+    from = index + 1
+  })
+  if (column.slice(from).includes(null)) broken.fill(null, from)
+  return broken
 }
