@@ -81,8 +81,10 @@ export async function startHub(context: HubContext, httpServer: Server): Promise
     socket.on('message', (data, isBinary) => {
       if (isBinary || ++waiting > framesQueuedMax)
         return socket.close(closePolicy, isBinary ? 'frames are text' : 'too many frames')
+      // A stranger who has been refused is heard no more.
+      const heard = () => connection.session() !== null || socket.readyState === socket.OPEN
       queue = queue
-        .then(() => connection.receive(readProbeFrame(data.toString())))
+        .then(() => (heard() ? connection.receive(readProbeFrame(data.toString())) : undefined))
         .catch((error: unknown) => refuse(error, connection, socket, send))
         .finally(() => waiting--)
     })

@@ -11,17 +11,19 @@ import { type Hub, startHub } from '../../coordinator/hub/server.ts'
 let server: Server
 let hub: Hub
 let faults: unknown[]
+const warn = vi.fn()
 const onFault = (error: unknown) => void faults.push(error)
 
 beforeEach(async () => {
   faults = []
+  warn.mockClear()
   process.on('uncaughtException', onFault)
   server = createServer()
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   // No stranger gets as far as the database.
   const database = { listen: async () => async () => {} }
-  hub = await startHub({ database, logger: silentLogger, runtime: systemRuntime } as unknown as HubContext, server)
+  hub = await startHub({ database, logger: { ...silentLogger, warn }, runtime: systemRuntime } as unknown as HubContext, server)
 })
 afterEach(async () => {
   process.off('uncaughtException', onFault)
@@ -64,6 +66,18 @@ test('a stranger who resets the connection does no harm', async () => {
   }
   await new Promise((done) => setTimeout(done, 200))
   expect(faults).toEqual([])
+})
+
+test('a stranger who is refused is heard no more, so that nobody fills the log', async () => {
+  const socket = await upgrade('/probe')
+  await once(socket, 'data')
+  // Text frames, masked with zeros: 100 times `{}`.
+  const frame = Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x7b, 0x7d])
+  socket.write(Buffer.concat(Array.from({ length: 100 }, () => frame)))
+  await once(socket, 'data')
+  await new Promise((done) => setTimeout(done, 100))
+  expect(warn).toHaveBeenCalledTimes(1)
+  socket.destroy()
 })
 
 test('who does not answer the goodbye is cut off, so that the coordinator can stop', async () => {
