@@ -103,7 +103,7 @@ function readAnswer(frame: CoordinatorFrame): Enrolled {
   const code = codeNamed(frame.code)
   const advice = errorCodes[code]
     ? ''
-    : '. A token works once and for a short time: create the probe again (POST /v1/probes), set MAILSCOUT_ENROLMENT_TOKEN to its token and start again'
+    : '. A token works once and for a short time: ask for a new one (POST /v1/probes/{id}/enrolment-token), set MAILSCOUT_ENROLMENT_TOKEN to it and start again'
   throw new MailscoutError(code, `The coordinator refused the enrolment: ${frame.detail}${advice}`)
 }
 
