@@ -225,7 +225,8 @@ async function fetchResponderConfig(api: Api, customer_id: string): Promise<Resp
   const { id } = await api.post<{ id: string }>('/v1/monitors', body)
   const { config } = await api.get<{ config: ResponderConfig }>(`/v1/monitors/${id}/responder`)
   await api.delete(`/v1/monitors/${id}`)
-  return config
+  // Each responder names its own addresses.
+  return { root_keys: config.root_keys, return_domains: config.return_domains }
 }
 
 /** The responder as a mail system of its own. */
