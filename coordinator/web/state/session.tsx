@@ -36,6 +36,8 @@ const probesMax = 1000
 const customersMax = 2000
 /** What the stream does not tell (a monitor that was deleted) is seen at the latest after this. */
 const reloadMs = 5 * 60_000
+/** A probe that falls silent does nothing that the stream could tell: its state and "seen" are asked for. */
+const reloadProbesMs = 20_000
 
 export function useLiveSession(key: string, signOut: (sentence?: string) => void): Session {
   const [state, dispatch] = useReducer(reduce, initialState)
@@ -61,9 +63,17 @@ export function useLiveSession(key: string, signOut: (sentence?: string) => void
       onLost: (error, retryAtMs) => dispatch({ type: 'lost', retryAtMs, sentence: errorSentence(error) }),
       onRefused: (error) => signOut(error.message),
     })
+    const loadProbes = async () => {
+      const probes = await allowed(api.list<Probe>('/probes', probesMax))
+      if (probes === null) return clearInterval(reloadProbes)
+      const events = probes.items.map((resource) => ({ kind: 'probe' as const, resource }))
+      dispatch({ type: 'events', events, nowMs: browser.wallMs() })
+    }
     const reload = setInterval(() => void load().catch(() => undefined), reloadMs)
+    const reloadProbes = setInterval(() => void loadProbes().catch(() => undefined), reloadProbesMs)
     return () => {
       clearInterval(reload)
+      clearInterval(reloadProbes)
       end()
     }
   }, [api, signOut])
