@@ -18,7 +18,8 @@ Configuration: /etc/mailscout/responder.json, or the file that MAILSCOUT_RESPOND
 const [mode = 'pipe', ...options] = process.argv.slice(2)
 if (mode === 'pipe') void pipe()
 else if (mode === 'sink') void sink(options)
-else end(mode === '--help' || mode === '--version' ? 0 : 64, usage)
+// A slip in an alias is such a mode too, and any other status would bounce the mails until somebody sees it.
+else end(mode === '--help' || mode === '--version' ? 0 : 75, usage)
 
 async function pipe(): Promise<void> {
   const fail = (words: string) => end(75, `${complaint(words)}\n`)

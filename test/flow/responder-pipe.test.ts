@@ -205,13 +205,19 @@ describe('status 75 and a reason that mail servers understand', () => {
 
 describe('the command line', () => {
   test.each<[string[]]>([
-    [['sing']],
     [['sink']],
     [['sink', '--listen']],
     [['sink', '--listen', 'x:y']],
     [['sink', '--listen', '127.0.0.1:2525', '--what']],
   ])('%j gives the usage and status 64', async (args) => {
     expect(await pipe('', {}, args)).toMatchObject({ status: 64, stderr: expect.stringContaining('mailscout-responder [pipe]') })
+  })
+
+  test('a mode that there is not defers the mail, as it may stand in an alias', async () => {
+    expect(await pipe('', {}, ['sing'])).toMatchObject({
+      status: 75,
+      stderr: expect.stringContaining('mailscout-responder [pipe]'),
+    })
   })
 
   test('sink listens, says so, and ends with status 0 at SIGTERM', async () => {
