@@ -1,6 +1,6 @@
 /** Monitors: what is watched and, for those who look, how it stands. Judging them is in judging.ts. */
 import type { Target } from '../../common/wire/test.ts'
-import { initialMonitorState, type Mode } from '../core/judgement.ts'
+import { initialMonitorState, type Mode, type MonitorRules } from '../core/judgement.ts'
 import { type Maintenance, maintenanceAt } from '../core/maintenance.ts'
 import type { TestFact } from '../core/verdict.ts'
 import type { Sql } from './connection.ts'
@@ -8,19 +8,10 @@ import { windowsOfMonitors } from './maintenance.ts'
 import { ofCustomer, olderThan, only, type Paging, type Whose } from './paging.ts'
 import { doubts, newestProof } from './proofs.ts'
 
-export type MonitorSettings = {
+export type MonitorSettings = MonitorRules & {
   name: string
   kind: 'roundtrip'
   target: Target
-  period_s: number
-  timeout_s: number
-  slow_s: number
-  retest_wait_s: number
-  hard_confirm_s: number
-  open_period_s: number
-  vantages: number
-  quorum: number
-  mode: Mode
   accept_echo: boolean
   escalation_policy_id: string | null
 }
