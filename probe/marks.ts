@@ -8,7 +8,7 @@ export const slowMarkOf = ({ startedAt, course }: RoundTrip): number =>
 /** 60 s before the deadline; where the time is short, midway between slow mark and deadline. */
 export function controlMarkOf(state: RoundTrip): number {
   const leftMs = deadlineOf(state) - slowMarkOf(state)
-  return deadlineOf(state) - Math.min(60_000, leftMs / 2)
+  return deadlineOf(state) - Math.min(60_000, Math.floor(leftMs / 2))
 }
 
 /**

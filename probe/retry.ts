@@ -7,11 +7,11 @@ const fullTimeoutMs = 600_000
 const queuePaceMs = 300_000
 const apartMsMin = 1000
 
-/** Offsets from the start of the test; for a shorter timeout in proportion, but at least a second apart. */
+/** Offsets from the start of the test, whole ms; for a shorter timeout in proportion, but at least a second apart. */
 export function retryOffsetsMs(timeoutMs: number): number[] {
   const scale = Math.min(1, timeoutMs / fullTimeoutMs)
   const offsets: number[] = []
-  for (const offset of offsetsMs) offsets.push(Math.max(offset * scale, (offsets.at(-1) ?? 0) + apartMsMin))
+  for (const offset of offsetsMs) offsets.push(Math.max(Math.round(offset * scale), (offsets.at(-1) ?? 0) + apartMsMin))
   for (let next = fullTimeoutMs + queuePaceMs; next < timeoutMs; next += queuePaceMs) offsets.push(next)
   return offsets.filter((offset) => offset < timeoutMs)
 }

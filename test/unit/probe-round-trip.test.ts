@@ -35,9 +35,12 @@ function story(moments: Moment[], changes: Partial<Course> = {}): string[] {
   }
   let state = take(begin({ ...course, ...changes }, instant(0)), 0)
   const timersUntil = (seconds: number) => {
+    let last = Number.NEGATIVE_INFINITY
     for (let wake = nextWakeAt(state); wake !== null && wake < 50_000 + seconds * 1000; wake = nextWakeAt(state)) {
+      if (wake <= last) throw new Error(`the timer of ${wake} ms has rung, and is asked for again`)
+      last = wake
       const at = (wake - 50_000) / 1000
-      state = take(step(state, { kind: 'timer' }, instant(at)), at)
+      state = take(step(state, { kind: 'timer' }, { wallMs: wallStartMs + wake - 50_000, monotonicMs: wake }), at)
     }
   }
   for (const [seconds, what] of moments) {
@@ -305,6 +308,7 @@ describe('one round trip', () => {
     expect(retryOffsetsMs(60_000)).toEqual([3000, 9000, 21_000, 33_000, 45_000, 57_000])
     expect(retryOffsetsMs(5000)).toEqual([1000, 2000, 3000, 4000])
     expect(retryOffsetsMs(1_800_000).slice(5)).toEqual([570_000, 900_000, 1_200_000, 1_500_000])
+    expect(retryOffsetsMs(67_444)).toEqual([3372, 10_117, 23_605, 37_094, 50_583, 64_072])
   })
 
   it('gives exactly one result, at the deadline at the latest, whatever happens in what order', () => {
