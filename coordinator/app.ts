@@ -12,10 +12,10 @@ import { ensureServiceLevels } from './api/presets.ts'
 import { buildServer } from './api/server.ts'
 import type { CoordinatorConfig } from './config.ts'
 import { assignNext, reviewAssignments } from './flow/assign.ts'
-import type { FlowContext } from './flow/context.ts'
+import type { DatabaseContext } from './flow/context.ts'
 import { escalateNext } from './flow/escalate.ts'
 import { judgeNext } from './flow/judge.ts'
-import { sendNextPage } from './flow/send-pages.ts'
+import { type SendContext, sendNextPage } from './flow/send-pages.ts'
 import { startWorker, type Worker } from './flow/worker.ts'
 import { createGateways } from './gateways/config.ts'
 import { startHub } from './hub/server.ts'
@@ -24,6 +24,7 @@ import { createMetrics } from './metrics.ts'
 import { nextAssignmentDue } from './store/assignments.ts'
 import { type Database, openDatabase } from './store/database.ts'
 import { startEmbeddedPostgres } from './store/embedded.ts'
+import { flowStore } from './store/flow-store.ts'
 import { tidyUp } from './store/housekeeping.ts'
 import { nextStepDue } from './store/incident-log.ts'
 import { nextJudgementDue } from './store/judging.ts'
@@ -68,8 +69,9 @@ export async function startCoordinator({
     const keys = loadCoordinatorKeys(config.dataDir, runtime)
     const database = await openCoordinatorDatabase({ config, runtime, logger, onFatal }, closers)
     const gateways = createGateways(config.gateways, { runtime, write })
-    const context: FlowContext = {
+    const context: DatabaseContext = {
       database,
+      store: flowStore(database.system),
       runtime,
       logger,
       coordinatorId: uuidv7(runtime),
@@ -135,7 +137,7 @@ async function openCoordinatorDatabase(
 }
 
 /** Tells the other coordinators, and our successor, until when we were alive. */
-async function keepBeating({ database, runtime, coordinatorId, logger }: FlowContext): Promise<() => Promise<void>> {
+async function keepBeating({ database, runtime, coordinatorId, logger }: DatabaseContext): Promise<() => Promise<void>> {
   await beat(database.system, coordinatorId)
   return repeat(
     runtime,
@@ -149,7 +151,7 @@ async function keepBeating({ database, runtime, coordinatorId, logger }: FlowCon
   )
 }
 
-async function startWorkers(context: FlowContext & Parameters<typeof sendNextPage>[0]): Promise<() => Promise<void>> {
+async function startWorkers(context: DatabaseContext & SendContext): Promise<() => Promise<void>> {
   const { database, runtime, logger } = context
   const start = (name: string, concurrency: number, runOne: () => Promise<boolean>, nextDueMs: () => Promise<number | null>) =>
     startWorker({ name, runtime, logger, concurrency, runOne, nextDueMs })

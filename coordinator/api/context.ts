@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify'
 import { MailscoutError } from '../../common/errors.ts'
-import type { FlowContext } from '../flow/context.ts'
+import type { DatabaseContext } from '../flow/context.ts'
 import type { CoordinatorKeys } from '../keys.ts'
 import type { Sql } from '../store/connection.ts'
 import type { Whose } from '../store/paging.ts'
@@ -12,7 +12,7 @@ import type { Authenticator, Identity, Needs } from './auth.ts'
 import type { LiveHub } from './live.ts'
 import type { TokenBuckets } from './rate-limit.ts'
 
-export type ApiContext = FlowContext & {
+export type ApiContext = DatabaseContext & {
   version: string
   keys: Pick<CoordinatorKeys, 'rootX' | 'rootKid'>
   authenticator: Authenticator

@@ -9,7 +9,7 @@ import type { Socket } from 'node:net'
 import Fastify, { type FastifyReply, type FastifyRequest, type FastifyServerOptions, LogController } from 'fastify'
 import { Histogram, type Registry } from 'prom-client'
 import { uuidv7 } from '../../common/runtime.ts'
-import type { FlowContext } from '../flow/context.ts'
+import type { DatabaseContext } from '../flow/context.ts'
 import type { CoordinatorKeys } from '../keys.ts'
 import { createAuthenticator, requireRights } from './auth.ts'
 import type { ApiContext, ApiServer } from './context.ts'
@@ -40,7 +40,7 @@ import { registerStream } from './routes/stream.ts'
 import { addSecurityHeaders } from './security-headers.ts'
 import { validatorCompiler } from './validation.ts'
 
-export type ServerOptions = FlowContext & {
+export type ServerOptions = DatabaseContext & {
   version: string
   keys: Pick<CoordinatorKeys, 'rootX' | 'rootKid'>
   /** The folder of the built dashboard. */
@@ -135,7 +135,7 @@ function takeJsonOnly(app: ApiServer): void {
   )
 }
 
-function frameworkOptions({ logger, runtime }: FlowContext): FastifyServerOptions {
+function frameworkOptions({ logger, runtime }: DatabaseContext): FastifyServerOptions {
   return {
     loggerInstance: logger as unknown as NonNullable<FastifyServerOptions['loggerInstance']>,
     // Each answer is a line of our own at debug level (see `measure`).

@@ -22,10 +22,10 @@ import {
 } from '../store/assignments.ts'
 import type { Sql } from '../store/connection.ts'
 import { insertJob } from '../store/judging.ts'
-import type { FlowContext } from './context.ts'
+import type { DatabaseContext } from './context.ts'
 
 /** Brings the assignments of one monitor up to date; false where none is waiting. */
-export async function assignNext(context: FlowContext): Promise<boolean> {
+export async function assignNext(context: DatabaseContext): Promise<boolean> {
   return await context.database.system.begin(async (sql) => {
     const monitor = await claimMonitorToAssign(sql)
     if (monitor === null) return false
@@ -42,7 +42,7 @@ export async function assignNext(context: FlowContext): Promise<boolean> {
 }
 
 /** Looks for monitors that should be assigned anew: too few vantages, or a lost one that can be replaced. */
-export async function reviewAssignments(context: FlowContext): Promise<void> {
+export async function reviewAssignments(context: DatabaseContext): Promise<void> {
   await context.database.system.begin(async (sql) => {
     const waiting = (await reassignUnderstaffed(sql)) + (await reassignLost(sql))
     for (const probeId of await withdrawEnded(sql)) await announce(sql, 'probe', { probe_id: probeId })
@@ -51,7 +51,7 @@ export async function reviewAssignments(context: FlowContext): Promise<void> {
 }
 
 async function assign(
-  context: FlowContext,
+  context: DatabaseContext,
   sql: Sql,
   monitor: MonitorToAssign,
   standing: StandingAssignment[],
@@ -97,7 +97,7 @@ async function assign(
 }
 
 /** A new monitor does not wait for its first slot: its first verified return is what everything else waits for. */
-async function testAtOnce(context: FlowContext, sql: Sql, monitor: MonitorToAssign, probeId: string): Promise<void> {
+async function testAtOnce(context: DatabaseContext, sql: Sql, monitor: MonitorToAssign, probeId: string): Promise<void> {
   const { customer_id, id: monitor_id } = monitor
   await insertJob(sql, {
     id: uuidv7(context.runtime),

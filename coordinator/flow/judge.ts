@@ -7,44 +7,37 @@ import { jobStartMsMax } from '../../common/limits.ts'
 import { uuidv7 } from '../../common/runtime.ts'
 import type { Judgement } from '../core/evidence.ts'
 import { isQuiet, judge } from '../core/judgement.ts'
-import { announce } from '../store/announce.ts'
-import type { Sql } from '../store/connection.ts'
-import {
-  type ClaimedMonitor,
-  claimDueMonitor,
-  insertJob,
-  loadEvidence,
-  postponeJudgement,
-  saveJudgement,
-} from '../store/judging.ts'
+import type { ClaimedMonitor } from '../store/judging.ts'
 import type { FlowContext } from './context.ts'
 import { confirmOpenIncident, openIncident, resolveOpenIncident } from './incident.ts'
+import type { Transaction } from './store.ts'
 
 /** A monitor whose judgement failed is left alone for so long, so that the others are not kept waiting. */
 const pauseAfterFaultMs = 60_000
 
 /** Judges the monitor that has been due the longest; false where none is due. */
 export async function judgeNext(context: FlowContext): Promise<boolean> {
-  const { system } = context.database
+  const { store } = context
   let claimed: ClaimedMonitor | null = null
   try {
-    return await system.begin(async (sql) => {
-      claimed = await claimDueMonitor(sql)
+    return await store.transaction(async (tx) => {
+      claimed = await tx.claimDueMonitor()
       if (claimed === null) return false
-      await judgeMonitor(context, sql, claimed)
+      await judgeMonitor(context, tx, claimed)
       return true
     })
   } catch (error) {
-    if (claimed !== null) await postponeJudgement(system, claimed, pauseAfterFaultMs)
+    const monitor: ClaimedMonitor | null = claimed
+    if (monitor !== null) await store.transaction((tx) => tx.postponeJudgement(monitor, pauseAfterFaultMs))
     throw error
   }
 }
 
-export async function judgeMonitor(context: FlowContext, sql: Sql, monitor: ClaimedMonitor): Promise<Judgement> {
-  const evidence = await loadEvidence(sql, monitor)
+export async function judgeMonitor(context: FlowContext, tx: Transaction, monitor: ClaimedMonitor): Promise<Judgement> {
+  const evidence = await tx.loadEvidence(monitor)
   const judgement = judge(monitor.state, monitor.rules, evidence, monitor.now_ms)
-  const incidentId = await carryOut(context, sql, monitor, judgement)
-  await saveJudgement(sql, monitor, {
+  const incidentId = await carryOut(context, tx, monitor, judgement)
+  await tx.saveJudgement(monitor, {
     state: judgement.state,
     incidentId,
     quiet: isQuiet(judgement.state),
@@ -62,20 +55,25 @@ export async function judgeMonitor(context: FlowContext, sql: Sql, monitor: Clai
       },
       'decision',
     )
-    await announce(sql, 'live', { kind: 'monitor', customer_id: monitor.customer_id, id: monitor.monitor_id })
+    await tx.announce('live', { kind: 'monitor', customer_id: monitor.customer_id, id: monitor.monitor_id })
   }
   return judgement
 }
 
 /** Carries the effects out in order; returns the incident that is open then. */
-async function carryOut(context: FlowContext, sql: Sql, monitor: ClaimedMonitor, judgement: Judgement): Promise<string | null> {
+async function carryOut(
+  context: FlowContext,
+  tx: Transaction,
+  monitor: ClaimedMonitor,
+  judgement: Judgement,
+): Promise<string | null> {
   let incidentId = monitor.incident_id
   for (const effect of judgement.effects) {
     switch (effect.kind) {
       case 'ask': {
         const id = uuidv7(context.runtime)
         const { customer_id, monitor_id } = monitor
-        await insertJob(sql, {
+        await tx.insertJob({
           id,
           customer_id,
           monitor_id,
@@ -83,17 +81,17 @@ async function carryOut(context: FlowContext, sql: Sql, monitor: ClaimedMonitor,
           cause: effect.cause,
           expires_in_ms: jobStartMsMax,
         })
-        await announce(sql, 'probe', { probe_id: effect.probe_id })
+        await tx.announce('probe', { probe_id: effect.probe_id })
         break
       }
       case 'open_incident':
-        incidentId = await openIncident(context, sql, monitor, effect)
+        incidentId = await openIncident(context, tx, monitor, effect)
         break
       case 'confirm_incident':
-        if (incidentId !== null) await confirmOpenIncident(context, sql, monitor, incidentId, effect)
+        if (incidentId !== null) await confirmOpenIncident(context, tx, monitor, incidentId, effect)
         break
       case 'resolve_incident':
-        if (incidentId !== null) await resolveOpenIncident(context, sql, monitor, incidentId, effect.votes)
+        if (incidentId !== null) await resolveOpenIncident(context, tx, monitor, incidentId, effect.votes)
         incidentId = null
     }
   }

@@ -6,10 +6,10 @@ import type { Runtime } from '../../common/runtime.ts'
 import { markRepeat } from '../core/sms-text.ts'
 import { sendThrough, unknownLast } from '../gateways/failover.ts'
 import type { Gateway } from '../gateways/gateway.ts'
-import { announce } from '../store/announce.ts'
-import { acceptPage, type ClaimedPage, cancelPage, claimDuePages, failPage, postponePage } from '../store/outbox.ts'
+import type { ClaimedPage } from '../store/outbox.ts'
 import type { FlowContext } from './context.ts'
 import { logIncidentEvent } from './escalate.ts'
+import type { Transaction } from './store.ts'
 
 export type SendContext = FlowContext & { gateways: readonly Gateway[] }
 
@@ -26,7 +26,7 @@ const doubtfulMax = 8
 
 /** Sends one due page; false where none is due. */
 export async function sendNextPage(context: SendContext): Promise<boolean> {
-  const [page] = await claimDuePages(context.database.system, context.coordinatorId, 1, leaseMs)
+  const [page] = await context.store.transaction((tx) => tx.claimDuePages(context.coordinatorId, 1, leaseMs))
   if (page === undefined) return false
   await deliver(context, page)
   return true
@@ -35,7 +35,7 @@ export async function sendNextPage(context: SendContext): Promise<boolean> {
 async function deliver(context: SendContext, page: ClaimedPage): Promise<void> {
   const { runtime, gateways } = context
   if (page.outdated) {
-    return await record(context, page, 'page_cancelled', {}, (sql) => cancelPage(sql, page, context.coordinatorId))
+    return await record(context, page, 'page_cancelled', {}, (tx) => tx.cancelPage(page, context.coordinatorId))
   }
   const first = await attempt(runtime, gateways, page, page.outcome_unknown)
   // A gateway that fell silent may have it. None can be asked, so it is sent once more, that gateway last.
@@ -44,8 +44,8 @@ async function deliver(context: SendContext, page: ClaimedPage): Promise<void> {
   const attempts = first === delivery ? delivery.attempts : [...first.attempts, ...delivery.attempts]
   const repeated = page.outcome_unknown || first !== delivery
   if (delivery.outcome === 'accepted') {
-    return await record(context, page, 'page_accepted', { gateway: delivery.gateway, attempts }, (sql) =>
-      acceptPage(sql, page, context.coordinatorId, {
+    return await record(context, page, 'page_accepted', { gateway: delivery.gateway, attempts }, (tx) =>
+      tx.acceptPage(page, context.coordinatorId, {
         gateway: delivery.gateway,
         providerId: delivery.providerId ?? null,
         text: textOf(page, repeated),
@@ -61,10 +61,10 @@ async function deliver(context: SendContext, page: ClaimedPage): Promise<void> {
   const final = page.attempts >= (inDoubt ? doubtfulMax : attemptsMax) || (delivery.outcome === 'failed' && !delivery.temporary)
   const delayMs = Math.min((inDoubt ? firstDoubtMs : firstRetryMs) * 2 ** (page.attempts - 1), inDoubt ? doubtMsMax : retryMsMax)
   context.logger.error({ page: page.id, incident: page.incident_id, attempts, final }, 'no gateway has taken a page')
-  await record(context, page, final ? 'page_failed' : null, { attempts }, (sql) =>
+  await record(context, page, final ? 'page_failed' : null, { attempts }, (tx) =>
     final
-      ? failPage(sql, page, context.coordinatorId, error)
-      : postponePage(sql, page, context.coordinatorId, { delayMs, error, outcomeUnknown }),
+      ? tx.failPage(page, context.coordinatorId, error)
+      : tx.postponePage(page, context.coordinatorId, { delayMs, error, outcomeUnknown }),
   )
 }
 
@@ -78,19 +78,19 @@ async function record(
   page: ClaimedPage,
   event: 'page_accepted' | 'page_failed' | 'page_cancelled' | null,
   detail: Record<string, unknown>,
-  write: (sql: Parameters<typeof acceptPage>[0]) => Promise<unknown>,
+  write: (tx: Transaction) => Promise<unknown>,
 ): Promise<void> {
-  await context.database.system.begin(async (sql) => {
-    await write(sql)
+  await context.store.transaction(async (tx) => {
+    await write(tx)
     const incident = { customer_id: page.customer_id, id: page.incident_id }
     if (event !== null) {
-      await logIncidentEvent(context, sql, incident, context.runtime.wallMs(), event, {
+      await logIncidentEvent(context, tx, incident, context.runtime.wallMs(), event, {
         page_id: page.id,
         kind: page.kind,
         to: page.address,
         ...detail,
       })
     }
-    await announce(sql, 'live', { kind: 'page', customer_id: page.customer_id, id: page.id })
+    await tx.announce('live', { kind: 'page', customer_id: page.customer_id, id: page.id })
   })
 }

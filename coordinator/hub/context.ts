@@ -1,11 +1,11 @@
 /** What the probe link works with, and one session as its handlers see it. */
 import type { CoordinatorFrame } from '../../common/wire/frames.ts'
 import type { Reference } from '../../common/wire/test.ts'
-import type { FlowContext } from '../flow/context.ts'
+import type { DatabaseContext } from '../flow/context.ts'
 import type { CoordinatorKeys } from '../keys.ts'
 import type { LinkedProbe } from '../store/probe-link.ts'
 
-export type HubContext = FlowContext & {
+export type HubContext = DatabaseContext & {
   keys: CoordinatorKeys
   /** Where probes send their control trips. */
   references: Reference[]

@@ -256,7 +256,7 @@ describe('the end of an incident', () => {
     const { monitor, incident, sending } = await down()
     const sound = gateway('sound', 'accepts')
     await send(sending(sound))
-    await monitor.sql.begin((sql) => endIncidentByHand(monitor.context, sql, incident, 'resolved_by_hand'))
+    await monitor.context.store.transaction((tx) => endIncidentByHand(monitor.context, tx, incident, 'resolved_by_hand'))
     await monitor.judge()
     await send(sending(sound))
     expect(sound.sent[1]).toMatch(/CLOSED Mail of Example at .* closed by hand\. Code \w{4}$/)

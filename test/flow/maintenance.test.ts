@@ -223,7 +223,7 @@ describe('the end of an outage', () => {
     const monitor = await WatchedMonitor.create(own)
     const id = await monitor.goDown()
     const incident = { customer_id: monitor.customerId, id, monitor_id: monitor.id }
-    await monitor.sql.begin((sql) => endIncidentByHand(monitor.context, sql, incident, 'resolved_by_hand'))
+    await monitor.context.store.transaction((tx) => endIncidentByHand(monitor.context, tx, incident, 'resolved_by_hand'))
     const [ended] = await monitor.incidents()
     expect(ended).toMatchObject({ resolved_at: expect.any(Number), first_pass_at: null })
     expect(Number(ended?.last_fail_at)).toBeGreaterThanOrEqual(Number(ended?.since_at))

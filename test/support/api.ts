@@ -6,6 +6,7 @@ import { ensureOperatorKey } from '../../coordinator/api/auth.ts'
 import type { ApiServer } from '../../coordinator/api/context.ts'
 import { ensureServiceLevels } from '../../coordinator/api/presets.ts'
 import { buildServer, type ServerOptions } from '../../coordinator/api/server.ts'
+import { flowStore } from '../../coordinator/store/flow-store.ts'
 import { freshDatabase, type TestDatabase } from './database.ts'
 import { Installation } from './installation.ts'
 
@@ -37,6 +38,7 @@ export async function startTestApi(options: Partial<ServerOptions> = {}): Promis
   await ensureServiceLevels({ database, runtime })
   const app = await buildServer({
     database,
+    store: flowStore(database.system),
     runtime,
     logger: silentLogger,
     coordinatorId: uuidv7(runtime),

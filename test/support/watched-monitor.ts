@@ -8,11 +8,12 @@ import type { ResultBatch } from '../../common/wire/documents.ts'
 import type { Outcome, TestResult } from '../../common/wire/test.ts'
 import type { MonitorState } from '../../coordinator/core/evidence.ts'
 import { initialMonitorState } from '../../coordinator/core/judgement.ts'
-import type { FlowContext } from '../../coordinator/flow/context.ts'
+import type { DatabaseContext } from '../../coordinator/flow/context.ts'
 import { ingestBatch, type Refusal } from '../../coordinator/flow/ingest.ts'
 import { judgeNext } from '../../coordinator/flow/judge.ts'
 import { insertAssignment } from '../../coordinator/store/assignments.ts'
 import type { SqlPool } from '../../coordinator/store/connection.ts'
+import { flowStore } from '../../coordinator/store/flow-store.ts'
 import { insertMonitor, type MonitorSettings } from '../../coordinator/store/monitors.ts'
 import { beat } from '../../coordinator/store/probe-link.ts'
 import type { TestDatabase } from './database.ts'
@@ -31,7 +32,7 @@ const periodS = 3600
 export type Told = Partial<TestResult> & { outcome: Outcome; agoS: number; tookS?: number }
 
 export class WatchedMonitor {
-  readonly context: FlowContext
+  readonly context: DatabaseContext
   readonly sql: SqlPool
   readonly admin: SqlPool
   readonly customerId = newId()
@@ -47,6 +48,7 @@ export class WatchedMonitor {
     const { database } = own
     this.context = {
       database,
+      store: flowStore(database.system),
       runtime: systemRuntime,
       logger: silentLogger,
       coordinatorId: newId(),

@@ -1,12 +1,9 @@
 import { Type } from 'typebox'
 import { isoTime } from '../../../common/durations.ts'
-import { uuidv7 } from '../../../common/runtime.ts'
-import { endIncidentByHand } from '../../flow/incident.ts'
-import { announce } from '../../store/announce.ts'
-import { databaseNowMs } from '../../store/clock.ts'
+import { acknowledge, endIncidentByHand } from '../../flow/incident.ts'
 import type { Sql } from '../../store/connection.ts'
-import { insertIncidentEvent } from '../../store/incident-log.ts'
-import { acknowledgeIncident, findIncident, listIncidentEvents, listIncidents, type ReadIncident } from '../../store/incidents.ts'
+import { transactionOn } from '../../store/flow-store.ts'
+import { findIncident, listIncidentEvents, listIncidents, type ReadIncident } from '../../store/incidents.ts'
 import type { Whose } from '../../store/paging.ts'
 import { actorOf } from '../auth.ts'
 import { change } from '../change.ts'
@@ -94,8 +91,7 @@ function addChanges(app: ApiServer, context: ApiContext): void {
       const whose = request.identity.customer_id
       return change(context, { request, reply, action: 'incident.acknowledge', whose }, async (sql) => {
         const incident = await known(sql, whose, request.params.id)
-        const by = actorOf(request.identity)
-        if (await acknowledgeIncident(sql, incident, by)) await tellAcknowledged(context, sql, incident, by)
+        await acknowledge(context, transactionOn(sql), incident, actorOf(request.identity))
         return answer(sql, whose, incident)
       })
     },
@@ -117,7 +113,7 @@ function addChanges(app: ApiServer, context: ApiContext): void {
       const whose = request.identity.customer_id
       return change(context, { request, reply, action: 'incident.resolve', whose }, async (sql) => {
         const incident = await known(sql, whose, request.params.id)
-        await endIncidentByHand(context, sql, incident, 'resolved_by_hand')
+        await endIncidentByHand(context, transactionOn(sql), incident, 'resolved_by_hand')
         return answer(sql, whose, incident)
       })
     },
@@ -132,17 +128,4 @@ async function known(sql: Sql, whose: Whose, id: string): Promise<ReadIncident> 
 
 async function answer(sql: Sql, whose: Whose, { id, customer_id }: ReadIncident) {
   return { body: showIncident(await known(sql, whose, id)), object: `incident ${id}`, customer_id }
-}
-
-async function tellAcknowledged(context: ApiContext, sql: Sql, incident: ReadIncident, by: string): Promise<void> {
-  const { customer_id, id, monitor_id } = incident
-  await insertIncidentEvent(sql, {
-    id: uuidv7(context.runtime),
-    customer_id,
-    incident_id: id,
-    at_ms: await databaseNowMs(sql),
-    type: 'acknowledged',
-    detail: { by },
-  })
-  await announce(sql, 'live', { kind: 'incident', customer_id, id, monitor_id })
 }

@@ -6,6 +6,7 @@ import { endIncidentByHand } from '../../flow/incident.ts'
 import { announce } from '../../store/announce.ts'
 import type { Sql } from '../../store/connection.ts'
 import { lockEscalationPolicy } from '../../store/escalation-policies.ts'
+import { transactionOn } from '../../store/flow-store.ts'
 import { insertJob } from '../../store/judging.ts'
 import {
   assignedProbes,
@@ -139,7 +140,12 @@ function addEndAndTest(app: ApiServer, context: ApiContext): void {
       await change(context, { request, reply, action: 'monitor.delete', whose }, async (sql) => {
         const { id, customer_id, incident_id } = await monitorForChange(sql, whose, request.params.id)
         if (incident_id !== null)
-          await endIncidentByHand(context, sql, { customer_id, id: incident_id, monitor_id: id }, 'monitor_deleted')
+          await endIncidentByHand(
+            context,
+            transactionOn(sql),
+            { customer_id, id: incident_id, monitor_id: id },
+            'monitor_deleted',
+          )
         await deleteMonitor(sql, customer_id, id)
         await announce(sql, 'assign')
         return { body: null, object: `monitor ${id}`, customer_id }
