@@ -75,7 +75,7 @@ export function simulate({ seed, years, weather, log }: RunOptions): RunReport {
       report.violations.push({
         kind: 'stuck',
         atMs: lastMs,
-        what: `still ${world.coordinator.state.decision} after ${restMs(setting) / 1000} s`,
+        what: `still ${world.coordinator.decision} after ${restMs(setting) / 1000} s`,
       })
       break
     }

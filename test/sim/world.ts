@@ -6,6 +6,7 @@
 import { slotStartMs } from '../../common/timetable.ts'
 import type { TestPlan } from '../../common/wire/test.ts'
 import type { Effect, VoteView } from '../../coordinator/core/evidence.ts'
+import type { Coordination, Surroundings } from './coordination.ts'
 import { SimCoordinator } from './coordinator.ts'
 import { Events } from './events.ts'
 import type { SpoolRecord } from './journal.ts'
@@ -24,6 +25,8 @@ export type WorldOptions = {
   log?: (line: string) => void
   /** Names the assignments; the jitter of their slots follows from it. */
   assignmentId?: (probeId: string, number: number) => string
+  /** The coordinators, where they are not those of the core level. */
+  coordination?: (around: Surroundings, holders: readonly SimProbe[]) => Coordination
 }
 
 type HasOptions = { atMs?: number; direction?: 'both' | 'orders' }
@@ -35,7 +38,7 @@ export class World {
   readonly events: Events
   readonly setting: WorldSetting
   readonly probes: SimProbe[]
-  readonly coordinator: SimCoordinator
+  readonly coordinator: Coordination
   readonly pages: Page[] = []
   readonly watches: Watch[] = []
   readonly failedMails = new Set<string>()
@@ -85,7 +88,8 @@ export class World {
       },
       note,
     })
-    this.coordinator = new SimCoordinator(
+    const coordination = options.coordination ?? ((...given) => new SimCoordinator(...given))
+    this.coordinator = coordination(
       {
         events: this.events,
         probes: this.probes,
@@ -100,14 +104,14 @@ export class World {
         judgingMs: () => this.#lasting(setting.pace.judging),
         onEffect: (effect, votes) => this.#carryOut(effect, votes),
         onJob: (job) => this.#links.send(job.probeId, () => this.#startJob(job)),
-        onOrders: (probe) => this.#links.send(probe.id, () => probe.takeOrders(this.coordinator.ordersOf(probe.id))),
+        onOrders: (probe) => this.#links.send(probe.id, () => probe.takeOrders(this.coordinator.seats.ordersOf(probe.id))),
         note,
       },
       this.probes.slice(0, setting.rules.vantages),
     )
     for (const probe of this.probes) {
       this.#links.connect(probe)
-      probe.takeOrders(this.coordinator.ordersOf(probe.id))
+      probe.takeOrders(this.coordinator.seats.ordersOf(probe.id))
     }
     for (const probe of this.probes.slice(0, setting.rules.vantages)) this.mail.knows(probe.id)
     this.#watch()
@@ -183,7 +187,7 @@ export class World {
 
   #opened(probe: SimProbe): void {
     this.#links.send(probe.id, () => {
-      probe.takeOrders(this.coordinator.ordersOf(probe.id))
+      probe.takeOrders(this.coordinator.seats.ordersOf(probe.id))
       for (const job of this.coordinator.jobsFor(probe.id)) this.#startJob(job)
     })
   }
@@ -227,7 +231,7 @@ export class World {
   #watch(): void {
     const nowMs = this.events.nowMs
     const { period_s } = this.setting.rules
-    const healthy = this.coordinator.seats.flatMap(({ probeId, assignment, assignedMs }) => {
+    const healthy = this.coordinator.seats.all.flatMap(({ probeId, assignment, assignedMs }) => {
       const probe = this.#probe(probeId)
       if (probe === undefined || !this.#links.isConnected(probe) || this.#isImpaired(probeId)) return []
       const firstMs = slotStartMs({ ...assignment, period_s }, assignment.first_slot)

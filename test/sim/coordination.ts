@@ -1,0 +1,51 @@
+/** What the world asks of its coordinators, whichever level they are simulated at, and what it gives them. */
+import type { TestPlan } from '../../common/wire/test.ts'
+import type { GivenJob } from '../../coordinator/core/admission.ts'
+import type { Effect, MonitorRules, VoteView } from '../../coordinator/core/evidence.ts'
+import type { Events } from './events.ts'
+import type { SpoolRecord } from './journal.ts'
+import type { SimProbe } from './probe.ts'
+import type { Seats } from './seats.ts'
+
+export type SimJob = GivenJob & { probeId: string; cause: 'confirm' | 'open' | 'test_now'; expiresMs: number; sent: boolean }
+
+export type Surroundings = {
+  events: Events
+  probes: readonly SimProbe[]
+  plan: TestPlan
+  rules: MonitorRules
+  customerId: string
+  epochMs: number
+  busy: boolean
+  /** Names an assignment. */
+  assignmentId: (probeId: string, number: number) => string
+  /** When the coordinator last heard of the probe. */
+  lastSeenMs: (probeId: string) => number
+  /** Whether the probe's own side worked at that moment. */
+  sideWorks: (probeId: string, atMs: number) => boolean
+  judgingMs: () => number
+  onEffect: (effect: Exclude<Effect, { kind: 'ask' }>, votes: VoteView[]) => void
+  onJob: (job: SimJob) => void
+  onOrders: (probe: SimProbe) => void
+  note: (line: () => string) => void
+}
+
+export type Coordination = {
+  readonly seats: Seats
+  readonly decision: string
+  /** Somebody is there to receive results. */
+  readonly isUp: boolean
+  /** Nothing is suspected, and nothing waits to be done. */
+  readonly isQuiet: boolean
+  crash(): void
+  start(): void
+  /** Healthy slots passed by: the newest test of each vantage is a good one, and nothing is left of older troubles. */
+  fold(): void
+  ingest(probe: SimProbe, records: readonly SpoolRecord[]): void
+  /** A mail of the probe has come back since then. */
+  hasPassed(probeId: string, sinceMs: number): boolean
+  /** What waits for this probe, as it opens a session. */
+  jobsFor(probeId: string): SimJob[]
+  /** Looks at the assignments within the next ten seconds. */
+  reviewSoon(): void
+}

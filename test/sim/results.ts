@@ -1,0 +1,214 @@
+/** What is known of the tests: coordinator/store/ingest.ts and the queries of store/judging.ts, retold in memory. */
+import type { TestResult } from '../../common/wire/test.ts'
+import { admit, type GivenJob } from '../../coordinator/core/admission.ts'
+import type { TestEvidence } from '../../coordinator/core/diagnosis.ts'
+import type { Evidence, MonitorState, VantageEvidence } from '../../coordinator/core/evidence.ts'
+import type { TestFact } from '../../coordinator/core/verdict.ts'
+import type { Surroundings } from './coordination.ts'
+import type { SpoolRecord } from './journal.ts'
+import type { SimProbe } from './probe.ts'
+import { lostMs, type Seats, slotBefore, slotStartedMs } from './seats.ts'
+
+type Known = {
+  tests: TestFact[]
+  ids: Set<string>
+  overdue: { test_id: string; started_ms: number; at: number }[]
+  controls: { id: string; reference: string; startedMs: number; returned: boolean; elsewhere: boolean }[]
+  proofMs: number | null
+  passedMs: number
+}
+
+/** What a batch brought, as far as it matters for judging again. */
+export type News = {
+  /** Something new is known. */
+  told: boolean
+  /** What is new is not plain good. */
+  troubled: boolean
+  /** The probe has proved its health. */
+  proved: boolean
+}
+
+const poolFreshMs = 45_000
+const greylistMemoryMs = 30 * 86_400_000
+const testsKept = 60
+/** Words of servers are read when an incident opens: those of the newest failing tests are enough. */
+const detailsKept = 200
+
+export class Results {
+  readonly #around: Surroundings
+  readonly #known = new Map<string, Known>()
+  readonly #details = new Map<string, TestEvidence>()
+
+  constructor(around: Surroundings) {
+    this.#around = around
+    for (const probe of around.probes) {
+      this.#known.set(probe.id, {
+        tests: [],
+        ids: new Set(),
+        overdue: [],
+        controls: [],
+        proofMs: null,
+        passedMs: Number.NEGATIVE_INFINITY,
+      })
+    }
+  }
+
+  /** Healthy slots passed by: the newest test of each vantage is a good one. */
+  fold(seats: Seats): void {
+    const nowMs = this.#around.events.nowMs
+    this.#details.clear()
+    for (const known of this.#known.values()) {
+      known.overdue = []
+      known.controls = []
+      known.tests = []
+      known.ids.clear()
+    }
+    for (const { probeId, assignment } of seats.all) {
+      const known = this.#knownOf(probeId)
+      const probe = this.#around.probes.find(({ id }) => id === probeId)
+      const wallMs = probe?.clock.wallMs(nowMs) ?? nowMs
+      const startedMs = slotBefore(assignment, wallMs) - wallMs + nowMs
+      const finished_ms = Math.min(nowMs, startedMs + 3000)
+      const id = `${probeId}-healthy-${startedMs}`
+      known.tests = [{ id, cause: 'slot', attempt: 1, first_test_id: null, started_ms: startedMs, finished_ms, outcome: 'ok' }]
+      known.passedMs = startedMs
+    }
+  }
+
+  ingest(probe: SimProbe, records: readonly SpoolRecord[], seats: Seats, jobs: ReadonlyMap<string, GivenJob>): News {
+    const news: News = { told: false, troubled: false, proved: false }
+    for (const record of records) {
+      if (record.kind === 'result') this.#addResult(probe, record.body, seats, jobs, news)
+      if (record.kind === 'overdue') {
+        const { test_id, started_at } = record.body
+        const { overdue } = this.#knownOf(probe.id)
+        const nowMs = this.#around.events.nowMs
+        if (!overdue.some((known) => known.test_id === test_id))
+          overdue.push({ test_id, started_ms: started_at + probe.clock.offsetMs(nowMs), at: nowMs })
+        news.troubled = true
+      }
+      if (record.kind === 'control' && this.#addControl(probe, record.body)) news.proved = true
+    }
+    return news
+  }
+
+  /** A mail of the probe has come back since then. */
+  hasPassed = (probeId: string, sinceMs: number): boolean => this.#knownOf(probeId).passedMs >= sinceMs
+
+  evidence(state: MonitorState, seats: Seats, observing_since_ms: number): Evidence {
+    const { events, probes, lastSeenMs } = this.#around
+    const substitutes = Object.values(state.suspicion?.substitutes ?? {})
+    const voting = probes.filter((probe) => substitutes.includes(probe.id) || seats.of(probe.id) !== undefined)
+    return {
+      vantages: voting.map((probe) => this.#vantage(probe, seats)),
+      pool: probes
+        .filter((probe) => !voting.includes(probe) && events.nowMs - lastSeenMs(probe.id) <= poolFreshMs)
+        .map((probe) => ({ probe_id: probe.id, domain: probe.domain })),
+      observing_since_ms,
+    }
+  }
+
+  /** By test id, what a diagnosis needs. */
+  details = (testIds: readonly string[]): Map<string, TestEvidence> =>
+    new Map(
+      testIds.flatMap((id) => {
+        const detail = this.#details.get(id)
+        return detail === undefined ? [] : [[id, detail] as const]
+      }),
+    )
+
+  #vantage(probe: SimProbe, seats: Seats): VantageEvidence {
+    const { events, rules, lastSeenMs } = this.#around
+    const nowMs = events.nowMs
+    const seat = seats.of(probe.id)
+    const { tests, overdue, proofMs, controls, passedMs } = this.#knownOf(probe.id)
+    const toldSinceMs = nowMs - (rules.timeout_s + 60) * 1000
+    return {
+      probe_id: probe.id,
+      region: probe.region,
+      domain: probe.domain,
+      planned: seat !== undefined,
+      lost: nowMs - lastSeenMs(probe.id) > lostMs,
+      assigned_ms: seat?.assignedMs ?? nowMs,
+      tests: [...tests],
+      overdue: overdue.filter(({ at }) => at > toldSinceMs).map(({ test_id, started_ms }) => ({ test_id, started_ms })),
+      slot_started_ms: seat === undefined ? null : slotStartedMs(seat.assignment, nowMs, probe.clock.offsetMs(nowMs)),
+      proof_started_ms: proofMs,
+      doubts_ms: doubtsOf(controls),
+      passed_before: passedMs > nowMs - greylistMemoryMs,
+    }
+  }
+
+  #addResult(probe: SimProbe, result: TestResult, seats: Seats, jobs: ReadonlyMap<string, GivenJob>, news: News): void {
+    const known = this.#knownOf(probe.id)
+    if (known.ids.has(result.id)) return
+    const admission = admit(result, seats.holdingsOf(probe.id), jobs, this.#around.events.nowMs)
+    if ('code' in admission) {
+      this.#around.note(() => `refused ${result.id} of ${probe.id}: ${admission.code}`)
+      return
+    }
+    known.ids.add(result.id)
+    const rightMs = result.clock_offset_ms ?? 0
+    const { id, cause, attempt, first_test_id, outcome } = result
+    known.tests.push({
+      id,
+      cause,
+      attempt,
+      first_test_id,
+      started_ms: result.started_at + rightMs,
+      finished_ms: result.finished_at + rightMs,
+      outcome,
+    })
+    known.tests.sort((a, b) => b.started_ms - a.started_ms)
+    known.tests.length = Math.min(known.tests.length, testsKept)
+    news.told = true
+    if (outcome !== 'ok') news.troubled = true
+    if (outcome === 'ok' || outcome === 'slow') known.passedMs = Math.max(known.passedMs, result.started_at)
+    else {
+      this.#keepDetail(result)
+      // Mail of other monitors may have come back meanwhile.
+      const besideMs = result.finished_at + rightMs - 10_000
+      if (this.#around.busy && this.#around.sideWorks(probe.id, besideMs)) known.proofMs = Math.max(known.proofMs ?? 0, besideMs)
+    }
+  }
+
+  #keepDetail({ id, outcome, detail }: TestResult): void {
+    this.#details.set(id, { outcome, detail, late: null })
+    if (this.#details.size > detailsKept)
+      for (const old of [...this.#details.keys()].slice(0, detailsKept / 2)) this.#details.delete(old)
+  }
+
+  /** True where the trip proves the probe's health. */
+  #addControl(probe: SimProbe, trip: Extract<SpoolRecord, { kind: 'control' }>['body']): boolean {
+    const known = this.#knownOf(probe.id)
+    const { controls } = known
+    const startedMs = trip.started_at + probe.clock.offsetMs(this.#around.events.nowMs)
+    if (controls.some(({ id }) => id === trip.id)) return false
+    const returned = trip.returned_at !== null
+    const elsewhere = this.#around.busy && this.#around.sideWorks(probe.id, startedMs + 5000)
+    controls.push({ id: trip.id, reference: trip.reference, startedMs, returned, elsewhere })
+    if (controls.length > testsKept) controls.shift()
+    if (returned) known.proofMs = Math.max(known.proofMs ?? 0, startedMs)
+    return returned
+  }
+
+  #knownOf(probeId: string): Known {
+    const known = this.#known.get(probeId)
+    if (known === undefined) throw new RangeError(`Nothing is known of ${probeId}`)
+    return known
+  }
+}
+
+/**
+ * A lost trip to one reference is answered for by a return from elsewhere, asked at once: one trip lasts a minute at most. But where the
+ * same reference returns again, it was not the one out of order.
+ */
+const besideMs = 65_000
+function doubtsOf(controls: Known['controls']): number[] {
+  const isReferenceToBlame = ({ reference, startedMs, elsewhere }: Known['controls'][number]) => {
+    if (controls.some((other) => other.returned && other.reference === reference && other.startedMs > startedMs)) return false
+    const isBeside = (other: Known['controls'][number]) => other.startedMs >= startedMs && other.startedMs <= startedMs + besideMs
+    return elsewhere || controls.some((other) => other.returned && other.reference !== reference && isBeside(other))
+  }
+  return controls.flatMap((trip) => (trip.returned || isReferenceToBlame(trip) ? [] : [trip.startedMs]))
+}
