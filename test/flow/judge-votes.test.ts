@@ -56,6 +56,19 @@ describe('from results to an incident', () => {
     expect(await monitor.incidents()).toHaveLength(1)
   })
 
+  test('a judgement that cannot be committed has paged nobody', async () => {
+    const monitor = await WatchedMonitor.create(own)
+    await own.admin.unsafe(`
+      create function full_disk() returns trigger language plpgsql as $$ begin raise 'no space left on device'; end $$;
+      create trigger full_disk before update on monitor_states for each row when (new.decision = 'down') execute function full_disk()`)
+    await expect(monitor.goDown()).rejects.toThrow('no space left')
+    expect([await monitor.incidents(), await monitor.pages()]).toEqual([[], []])
+    await own.admin`drop function full_disk cascade`
+    await monitor.passTime(60)
+    await monitor.judge()
+    expect(await monitor.pages()).toMatchObject([{ kind: 'down', step: 0 }])
+  })
+
   test('two workers at once judge a monitor once', async () => {
     const monitor = await WatchedMonitor.create(own)
     await monitor.report('eu', [lostAtSlot])
@@ -161,6 +174,16 @@ describe('what is not taken', () => {
     >`select count(*) from results where monitor_id = ${monitor.id}`
     expect(count).toBe(1)
     expect(await monitor.askedRegions()).toEqual(['ap', 'us'])
+  })
+
+  test('a batch that cannot be written is not acknowledged', async () => {
+    const monitor = await WatchedMonitor.create(own)
+    await own.admin.unsafe(`
+      create function full_disk() returns trigger language plpgsql as $$ begin raise 'no space left on device'; end $$;
+      create trigger full_disk before insert on results for each row execute function full_disk()`)
+    const acknowledged = monitor.report('eu', [lostAtSlot])
+    await expect(acknowledged).rejects.toThrow('no space left')
+    await own.admin`drop function full_disk cascade`
   })
 
   test.each([

@@ -1,6 +1,6 @@
-/** The outbox under plans that the planner may choose for another table: what is claimed is what the caller gets to know of. */
+/** The outbox: a page is written once, and what is claimed is what the caller gets to know of, whatever plan the planner chooses. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { claimDuePages } from '../../coordinator/store/outbox.ts'
+import { claimDuePages, insertPage } from '../../coordinator/store/outbox.ts'
 import { freshDatabase, type TestDatabase } from '../support/database.ts'
 import { newId, WatchedMonitor } from '../support/watched-monitor.ts'
 
@@ -26,4 +26,22 @@ test('a claim takes no more pages than it was asked for, however the planner run
     select count(*)::int as sending from pages where state = 'sending'`
   expect(claimed).toHaveLength(1)
   expect(sending).toBe(1)
+})
+
+test('a page is written once, however often its step is taken', async () => {
+  const monitor = await WatchedMonitor.create(own, { steps: [{ after_s: 600 }] })
+  const page = {
+    customer_id: monitor.customerId,
+    incident_id: await monitor.goDown(),
+    kind: 'down' as const,
+    step: 0,
+    round: 0,
+    recipient: monitor.methodId,
+    contact_method_id: monitor.methodId,
+    address: '+61400000001',
+    text: 'DOWN',
+    due_at: Date.now(),
+  }
+  const write = (changes: { round?: number } = {}) => insertPage(monitor.sql, { ...page, id: newId(), ...changes })
+  expect([await write(), await write(), await write({ round: 1 })]).toEqual([true, false, true])
 })

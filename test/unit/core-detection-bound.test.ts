@@ -31,6 +31,7 @@ describe('the detection bound', () => {
   })
 
   test('a larger quorum waits for later slots, but never longer than a test that was asked for takes', () => {
+    expect(worst(3, 3, 'fast')).toBe(400 + 600 + 600)
     expect(worst(4, 3, 'fast')).toBe(300 + 600 + 600)
     expect(worst(8, 3, 'fast')).toBe(150 + 600 + 300)
     expect(worst(8, 3, 'hedged')).toBe(150 + 600 + 120)
