@@ -1,0 +1,63 @@
+/** Incidents in memory: coordinator/store/incident-log.ts and the acknowledgement of store/incidents.ts, retold. */
+import type { Transaction } from '../../../coordinator/flow/store.ts'
+import type { Ongoing } from './rows.ts'
+import type { MemoryStore, StoredIncident } from './store.ts'
+
+type IncidentOperations = Pick<
+  Transaction,
+  | 'codeIsFree'
+  | 'insertIncident'
+  | 'confirmIncident'
+  | 'closeIncident'
+  | 'acknowledgeIncident'
+  | 'readIncident'
+  | 'claimDueStep'
+  | 'setNextStep'
+  | 'holdStep'
+>
+
+const noStep = { next_step: null, next_round: null, next_step_at: null }
+const isOpen = ({ resolved_at }: StoredIncident): boolean => resolved_at === null
+
+export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOperations {
+  const { incidents, monitors } = store
+  const change = (id: string, changes: Partial<StoredIncident>, condition: (row: StoredIncident) => boolean = () => true) =>
+    tx.update(incidents, id, condition, (row) => ({ ...row, ...changes }))
+  return {
+    codeIsFree: async (code) => !tx.all(incidents).some((incident) => incident.code === code && isOpen(incident)),
+    insertIncident: async (incident) => {
+      const open = tx.all(incidents).filter(isOpen)
+      if (open.some(({ monitor_id }) => monitor_id === incident.monitor_id)) throw new Error('incidents_one_open')
+      if (open.some(({ code }) => code === incident.code)) throw new Error('incidents_open_code')
+      const monitor_name = tx.read(monitors, incident.monitor_id)?.name ?? ''
+      const untouched = { acknowledged_at: null, acknowledged_by: null, resolved_at: null, held: false, ...noStep }
+      tx.write(incidents, incident.id, { ...incident, ...untouched, monitor_name })
+    },
+    confirmIncident: async ({ id, since_at, cause, vantages }) => {
+      await change(id, { kind: 'down', acknowledged_at: null, acknowledged_by: null, since_at, cause, vantages })
+    },
+    closeIncident: (_customerId, id, atMs) => change(id, { resolved_at: atMs, ...noStep }, isOpen),
+    acknowledgeIncident: ({ id }, by) =>
+      change(
+        id,
+        { acknowledged_at: tx.startedMs, acknowledged_by: by, ...noStep },
+        (row) => isOpen(row) && row.acknowledged_at === null,
+      ),
+    readIncident: async (_customerId, id) => tx.read(incidents, id) ?? null,
+    claimDueStep: async () => {
+      const due = tx
+        .all(incidents)
+        .filter((incident) => isOpen(incident) && incident.next_step_at !== null && incident.next_step_at <= tx.startedMs)
+        .sort((a, b) => (a.next_step_at ?? 0) - (b.next_step_at ?? 0))
+      const free = due.find(({ id }) => tx.tryLock(incidents, id))
+      return free === undefined ? null : (tx.read(incidents, free.id) ?? null)
+    },
+    setNextStep: async (_customerId, id, next) => {
+      const step = next === null ? noStep : { next_step: next.step, next_round: next.round, next_step_at: next.due_ms }
+      await change(id, { ...step, held: false })
+    },
+    holdStep: async (_customerId, id, { step, round }, untilMs) => {
+      await change(id, { next_step: step, next_round: round, next_step_at: untilMs, held: true })
+    },
+  }
+}

@@ -1,0 +1,105 @@
+/** Pages in memory: coordinator/store/outbox.ts, retold. */
+import type { Transaction } from '../../../coordinator/flow/store.ts'
+import type { ClaimedPage } from '../../../coordinator/store/outbox.ts'
+import type { Ongoing } from './rows.ts'
+import type { MemoryStore, StoredPage } from './store.ts'
+
+type PageOperations = Pick<
+  Transaction,
+  | 'insertPage'
+  | 'readInformed'
+  | 'cancelPendingPages'
+  | 'claimDuePages'
+  | 'acceptPage'
+  | 'postponePage'
+  | 'failPage'
+  | 'cancelPage'
+>
+
+const cancelled = (row: StoredPage): StoredPage => ({ ...row, state: 'cancelled' })
+const released = { claimed_by: null, claimed_until: null }
+
+export function pageOperations(store: MemoryStore, tx: Ongoing): PageOperations {
+  const { pages, pageKeys, incidents, heartbeats } = store
+  const ofIncident = (incidentId: string) => tx.all(pages).filter(({ incident_id }) => incident_id === incidentId)
+  /** Only the holder of the claim may say what became of the page. */
+  const settle = (page: ClaimedPage, coordinatorId: string, change: (row: StoredPage) => Partial<StoredPage>) =>
+    tx.update(
+      pages,
+      page.id,
+      ({ state, claimed_by }) => state === 'sending' && claimed_by === coordinatorId,
+      (row) => ({ ...row, ...released, ...change(row) }),
+    )
+  return {
+    insertPage: async (page) => {
+      // Who inserts the same page at the same time waits, as for a row.
+      const key = [page.incident_id, page.kind, page.step, page.round, page.recipient].join(' ')
+      await tx.lock(pageKeys, key)
+      if (tx.read(pageKeys, key) !== undefined) return false
+      tx.write(pageKeys, key, page.id)
+      const untouched = { attempts: 0, outcome_unknown: false, gateway: null, last_error: null, ...released }
+      tx.write(pages, page.id, { ...page, ...untouched, state: 'pending' })
+      return true
+    },
+    readInformed: async (_customerId, incidentId, kind) => {
+      const told = ofIncident(incidentId).filter(
+        (page) => page.kind === kind && (page.state === 'accepted' || page.state === 'sending' || page.outcome_unknown),
+      )
+      const informed = told.map(({ recipient, contact_method_id, address }) => ({ recipient, contact_method_id, address }))
+      return [...new Map(informed.map((who) => [`${who.recipient} ${who.address}`, who])).values()].sort((a, b) =>
+        a.recipient < b.recipient ? -1 : 1,
+      )
+    },
+    cancelPendingPages: async (_customerId, incidentId) => {
+      const ids: string[] = []
+      for (const { id } of ofIncident(incidentId)) {
+        const isPending = ({ state }: StoredPage) => state === 'pending'
+        if (await tx.update(pages, id, isPending, cancelled)) ids.push(id)
+      }
+      return ids
+    },
+    claimDuePages: async (coordinatorId, limit, leaseMs) => {
+      const nowMs = tx.startedMs
+      const isClaimable = ({ state, due_at, claimed_until, claimed_by }: StoredPage): boolean => {
+        if ((state !== 'pending' && state !== 'sending') || due_at > nowMs) return false
+        if (state === 'pending' || (claimed_until ?? 0) < nowMs) return true
+        return claimed_by !== null && claimed_by !== coordinatorId && heartbeats.isGone(claimed_by, nowMs)
+      }
+      const due = tx
+        .all(pages)
+        .filter(isClaimable)
+        .sort((a, b) => a.due_at - b.due_at)
+      const taken: StoredPage[] = []
+      for (const page of due) if (taken.length < limit && tx.tryLock(pages, page.id)) taken.push(page)
+      return taken.map((page): ClaimedPage => {
+        const claimed: StoredPage = {
+          ...page,
+          outcome_unknown: page.outcome_unknown || page.state === 'sending',
+          state: 'sending',
+          attempts: page.attempts + 1,
+          claimed_by: coordinatorId,
+          claimed_until: nowMs + leaseMs,
+        }
+        tx.write(pages, page.id, claimed)
+        const isOver = tx.read(incidents, page.incident_id)?.resolved_at != null
+        return { ...claimed, outdated: isOver && (page.kind === 'down' || page.kind === 'unconfirmed') }
+      })
+    },
+    acceptPage: (page, coordinatorId, { gateway, text }) =>
+      settle(page, coordinatorId, () => ({ state: 'accepted', gateway, text, last_error: null })),
+    postponePage: async (page, coordinatorId, { delayMs, error, outcomeUnknown }) => {
+      await settle(page, coordinatorId, (row) => ({
+        state: 'pending',
+        due_at: tx.startedMs + delayMs,
+        last_error: error,
+        outcome_unknown: row.outcome_unknown || outcomeUnknown,
+      }))
+    },
+    failPage: async (page, coordinatorId, error) => {
+      await settle(page, coordinatorId, () => ({ state: 'failed', last_error: error }))
+    },
+    cancelPage: async (page, coordinatorId) => {
+      await settle(page, coordinatorId, () => ({ state: 'cancelled' }))
+    },
+  }
+}

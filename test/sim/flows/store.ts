@@ -1,0 +1,207 @@
+/**
+ * The flows' store in memory: what judging, escalating and paging ask for (coordinator/flow/store.ts), and no more. It is no second
+ * database: test/flow/store-contract.test.ts runs one suite against it and against PostgreSQL.
+ */
+import type { TestEvidence } from '../../../coordinator/core/diagnosis.ts'
+import type { EscalationPolicy } from '../../../coordinator/core/escalation.ts'
+import type { Evidence, MonitorRules, MonitorState } from '../../../coordinator/core/evidence.ts'
+import type { MaintenanceWindow } from '../../../coordinator/core/maintenance.ts'
+import type { Store, Transaction } from '../../../coordinator/flow/store.ts'
+import type { IncidentRow, Recipient } from '../../../coordinator/store/incident-log.ts'
+import type { ClaimedMonitor } from '../../../coordinator/store/judging.ts'
+import type { NewPage } from '../../../coordinator/store/outbox.ts'
+import { Heartbeats } from './heartbeats.ts'
+import { incidentOperations } from './incident-rows.ts'
+import { pageOperations } from './page-rows.ts'
+import { isFree, Ongoing, Rows } from './rows.ts'
+
+export type StoredMonitor = Omit<ClaimedMonitor, 'now_ms'> & {
+  quiet: boolean
+  awaiting_proof: string[]
+  judge_at: number | null
+}
+
+export type StoredIncident = IncidentRow & { last_good_at: number | null; acknowledged_by: string | null }
+
+export type StoredPage = NewPage & {
+  state: 'pending' | 'sending' | 'accepted' | 'failed' | 'cancelled'
+  attempts: number
+  claimed_by: string | null
+  claimed_until: number | null
+  outcome_unknown: boolean
+  gateway: string | null
+  last_error: string | null
+}
+
+export type StoredEvent = Parameters<Transaction['insertIncidentEvent']>[0]
+export type StoredJob = Parameters<Transaction['insertJob']>[0]
+
+/** What the flows only read. */
+export type StoreGiven = {
+  nowMs: () => number
+  evidence: (monitor: ClaimedMonitor, observingSinceMs: number) => Evidence
+  details: (testIds: readonly string[]) => Map<string, TestEvidence>
+  policy: () => EscalationPolicy | null
+  /** By contact id. */
+  recipients: ReadonlyMap<string, Recipient[]>
+  windows: () => MaintenanceWindow[]
+}
+
+/** What a commit tells of. */
+export type Commit = { announced: string[]; jobs: StoredJob[]; events: StoredEvent[] }
+
+export class MemoryStore implements Store {
+  readonly monitors = new Rows<StoredMonitor>()
+  readonly incidents = new Rows<StoredIncident>()
+  readonly pages = new Rows<StoredPage>()
+  /** The id by what a page is unique by. */
+  readonly pageKeys = new Rows<string>()
+  readonly heartbeats: Heartbeats
+  readonly events: StoredEvent[] = []
+  readonly given: StoreGiven
+  readonly #onCommit: (commit: Commit) => void
+
+  constructor(given: StoreGiven, onCommit: (commit: Commit) => void = () => {}) {
+    this.given = given
+    this.heartbeats = new Heartbeats(given.nowMs)
+    this.#onCommit = onCommit
+  }
+
+  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const { ongoing, operations } = this.begin()
+    try {
+      const value = await work(operations)
+      ongoing.commit()
+      return value
+    } catch (error) {
+      ongoing.rollback()
+      throw error
+    }
+  }
+
+  begin(): { ongoing: Ongoing; operations: Transaction } {
+    const ongoing = new Ongoing(this.given.nowMs())
+    const commit: Commit = { announced: [], jobs: [], events: [] }
+    ongoing.onCommit(() => {
+      this.events.push(...commit.events)
+      this.#onCommit(commit)
+    })
+    return { ongoing, operations: this.#operations(ongoing, commit) }
+  }
+
+  /** As ingest marks: it waits for a judgement that is under way, and the mark comes after it. */
+  async mark(monitorId: string, atMs: number): Promise<void> {
+    while (this.monitors.holders.has(monitorId)) await isFree(this.monitors, monitorId)
+    const monitor = this.monitors.committed.get(monitorId)
+    if (monitor !== undefined)
+      this.monitors.committed.set(monitorId, { ...monitor, judge_at: Math.min(monitor.judge_at ?? atMs, atMs) })
+  }
+
+  /** Forgets what is over. */
+  tidyUp(): void {
+    for (const [id, { resolved_at }] of this.incidents.committed) if (resolved_at !== null) this.incidents.committed.delete(id)
+    for (const [id, { state }] of this.pages.committed)
+      if (state !== 'pending' && state !== 'sending') this.pages.committed.delete(id)
+    this.pageKeys.committed.clear()
+    this.events.length = 0
+    this.heartbeats.tidyUp()
+  }
+
+  nextJudgementDue = (): number | null => earliest([...this.monitors.committed.values()].map(({ judge_at }) => judge_at))
+  nextStepDue = (): number | null => earliest([...this.incidents.committed.values()].map(({ next_step_at }) => next_step_at))
+  nextPageDue = (): number | null =>
+    earliest(
+      [...this.pages.committed.values()].map(({ state, due_at, claimed_until }) =>
+        state === 'pending' ? due_at : state === 'sending' ? claimed_until : null,
+      ),
+    )
+
+  /** When a page can next be claimed: as `nextPageDue`, and where its sender is gone as soon as that is certain. */
+  nextPageClaimable = (): number | null =>
+    earliest(
+      [...this.pages.committed.values()].map(({ state, due_at, claimed_until, claimed_by }) => {
+        if (state === 'pending') return due_at
+        if (state !== 'sending' || claimed_until === null || claimed_by === null) return null
+        return Math.min(claimed_until, this.heartbeats.goneMs(claimed_by))
+      }),
+    )
+
+  #operations(tx: Ongoing, commit: Commit): Transaction {
+    const { given, monitors } = this
+    const claimed = (monitorId: string): ClaimedMonitor | null => {
+      const row = tx.read(monitors, monitorId)
+      if (row === undefined) return null
+      const { quiet: _, awaiting_proof: __, judge_at: ___, ...monitor } = row
+      return { ...monitor, now_ms: given.nowMs() }
+    }
+    return {
+      nowMs: async () => given.nowMs(),
+      announce: async (channel, ..._payload) => {
+        commit.announced.push(channel)
+      },
+      claimDueMonitor: async () => {
+        const due = tx
+          .all(monitors)
+          .filter(({ judge_at }) => judge_at !== null && judge_at <= tx.startedMs)
+          .sort((a, b) => (a.judge_at ?? 0) - (b.judge_at ?? 0))
+        const free = due.find(({ monitor_id }) => tx.tryLock(monitors, monitor_id))
+        return free === undefined ? null : claimed(free.monitor_id)
+      },
+      lockMonitor: async (_customerId, monitorId) => {
+        await tx.lock(monitors, monitorId)
+        return claimed(monitorId)
+      },
+      loadEvidence: async (monitor) => given.evidence(monitor, this.heartbeats.observingSinceMs(tx.startedMs)),
+      saveJudgement: async ({ monitor_id }, { state, incidentId, quiet, awaitingProof, judgeAtMs }) => {
+        const saved = { state, incident_id: incidentId, quiet, awaiting_proof: awaitingProof, judge_at: judgeAtMs }
+        await tx.update(
+          monitors,
+          monitor_id,
+          () => true,
+          (row) => ({ ...row, ...saved }),
+        )
+      },
+      postponeJudgement: async ({ monitor_id }, delayMs) => {
+        await tx.update(
+          monitors,
+          monitor_id,
+          () => true,
+          (row) => ({ ...row, judge_at: tx.startedMs + delayMs }),
+        )
+      },
+      insertJob: async (job) => {
+        commit.jobs.push(job)
+      },
+      insertIncidentEvent: async (event) => {
+        commit.events.push(event)
+      },
+      readTestEvidence: async (_customerId, testIds) => given.details(testIds),
+      // Availability is computed from it, which no flow reads.
+      recordOutageEnd: async () => {},
+      readMonitorPolicy: async () => given.policy(),
+      readRecipients: async (_customerId, contactIds) => contactIds.flatMap((id) => given.recipients.get(id) ?? []),
+      holdWindowsOfMonitor: async () => given.windows(),
+      ...incidentOperations(this, tx),
+      ...pageOperations(this, tx),
+    }
+  }
+}
+
+export const storedMonitor = (
+  name: { customer_id: string; monitor_id: string },
+  rules: MonitorRules,
+  state: MonitorState,
+): StoredMonitor => ({
+  ...name,
+  name: 'Mail of Example',
+  target_domain: 'customer.example',
+  state,
+  incident_id: null,
+  rules,
+  quiet: true,
+  awaiting_proof: [],
+  judge_at: null,
+})
+
+const earliest = (times: (number | null)[]): number | null =>
+  times.reduce((first, time) => (time === null || (first !== null && first <= time) ? first : time), null)

@@ -1,0 +1,127 @@
+/** Two grounds for one suite: the flows' store on PostgreSQL and the one in memory, each with one watched monitor, and eyes on its rows. */
+import type { MaintenanceWindow } from '../../coordinator/core/maintenance.ts'
+import type { Store } from '../../coordinator/flow/store.ts'
+import { nextStepDue } from '../../coordinator/store/incident-log.ts'
+import { nextJudgementDue } from '../../coordinator/store/judging.ts'
+import { insertMaintenanceWindow } from '../../coordinator/store/maintenance.ts'
+import { nextPageDue } from '../../coordinator/store/outbox.ts'
+import { beat } from '../../coordinator/store/probe-link.ts'
+import { wellState } from '../sim/coordinator.ts'
+import { MemoryStore, storedMonitor } from '../sim/flows/store.ts'
+import type { TestDatabase } from './database.ts'
+import { newId, type Row, WatchedMonitor } from './watched-monitor.ts'
+
+export type Ground = {
+  store: Store
+  monitor: { customer_id: string; monitor_id: string }
+  contactId: string
+  methodId: string
+  /** The monitor is marked for judging. */
+  mark(): Promise<void>
+  /** What was due in so many seconds is due now, and who was heard is not heard for as long. */
+  passTime(seconds: number): Promise<void>
+  beat(coordinatorId: string): Promise<void>
+  /** Maintenance of the monitor from an hour ago until an hour from now. */
+  beginMaintenance(): Promise<void>
+  state(): Promise<Row>
+  incidents(): Promise<Row[]>
+  pages(): Promise<Row[]>
+  events(): Promise<string[]>
+  jobs(): Promise<Row[]>
+  nowMs(): Promise<number>
+  due(): Promise<{ judgement: number | null; step: number | null; page: number | null }>
+}
+
+const hourMs = 3_600_000
+
+export async function postgresGround(own: TestDatabase): Promise<Ground> {
+  await own.admin`update pages set state = 'cancelled' where state in ('pending', 'sending')`
+  await own.admin`update incidents set next_step_at = null`
+  await own.admin`delete from coordinators`
+  const monitor = await WatchedMonitor.create(own, { regions: ['eu'] })
+  await own.admin`delete from coordinators`
+  const { sql, customerId: customer_id } = monitor
+  const nowMs = () => own.database.nowMs()
+  return {
+    store: monitor.context.store,
+    monitor: { customer_id, monitor_id: monitor.id },
+    contactId: monitor.contactId,
+    methodId: monitor.methodId,
+    async mark() {
+      await sql`update monitor_states set judge_at = now() where monitor_id = ${monitor.id}`
+    },
+    async passTime(seconds) {
+      await monitor.passTime(seconds)
+      await own.admin`
+        update coordinators set seen_at = seen_at - ${seconds} * interval '1 second', started_at = started_at - ${seconds} * interval '1 second'`
+    },
+    beat: (coordinatorId) => beat(sql, coordinatorId),
+    async beginMaintenance() {
+      const nowMs = await own.database.nowMs()
+      const schedule = { kind: 'once' as const, starts_ms: nowMs - hourMs, ends_ms: nowMs + hourMs }
+      await insertMaintenanceWindow(sql, { id: newId(), customer_id, name: 'move', monitor_ids: null, schedule })
+    },
+    state: async () => (await monitor.state()) as unknown as Row,
+    incidents: () => monitor.incidents(),
+    pages: () => monitor.pages(),
+    events: () => monitor.events(),
+    jobs: () => sql<Row[]>`select * from jobs where monitor_id = ${monitor.id}`.then((rows) => [...rows]),
+    nowMs,
+    due: async () => ({
+      judgement: await nextJudgementDue(sql),
+      step: await nextStepDue(sql),
+      page: await nextPageDue(sql),
+    }),
+  }
+}
+
+export async function memoryGround(): Promise<Ground> {
+  let clockMs = Date.now()
+  const nowMs = () => clockMs
+  const [customer_id, monitor_id, contactId, methodId] = [newId(), newId(), newId(), newId()]
+  const windows: MaintenanceWindow[] = []
+  const jobs: Row[] = []
+  const recipient = { contact_method_id: methodId, address: '+61400000001', contact_name: 'Alice' }
+  const store = new MemoryStore(
+    {
+      nowMs,
+      evidence: (_monitor, observing_since_ms) => ({ vantages: [], pool: [], observing_since_ms }),
+      details: () => new Map(),
+      policy: () => ({ steps: [{ after_s: 0, contact_ids: [contactId] }], repeat: 0 }),
+      recipients: new Map([[contactId, [recipient]]]),
+      windows: () => windows,
+    },
+    (commit) => jobs.push(...commit.jobs),
+  )
+  const rules = {
+    ...{ period_s: 3600, timeout_s: 600, slow_s: 120, retest_wait_s: 30, hard_confirm_s: 180, open_period_s: 300 },
+    ...{ vantages: 1, quorum: 1, mode: 'seed' as const },
+  }
+  const monitor = { customer_id, monitor_id }
+  store.monitors.committed.set(monitor_id, storedMonitor(monitor, rules, wellState(clockMs)))
+  const rowsOf = (rows: Iterable<unknown>) => [...rows] as Row[]
+  return {
+    store,
+    monitor,
+    contactId,
+    methodId,
+    mark: () => store.mark(monitor_id, clockMs),
+    async passTime(seconds) {
+      clockMs += seconds * 1000
+    },
+    async beat(coordinatorId) {
+      store.heartbeats.beat(coordinatorId)
+    },
+    async beginMaintenance() {
+      const schedule = { kind: 'once' as const, starts_ms: clockMs - hourMs, ends_ms: clockMs + hourMs }
+      windows.push({ id: newId(), schedule, valid_from_ms: clockMs, valid_until_ms: null })
+    },
+    state: async () => store.monitors.committed.get(monitor_id) as unknown as Row,
+    incidents: async () => rowsOf(store.incidents.committed.values()),
+    pages: async () => rowsOf(store.pages.committed.values()),
+    events: async () => store.events.map(({ type }) => type),
+    jobs: async () => jobs,
+    nowMs: async () => clockMs,
+    due: async () => ({ judgement: store.nextJudgementDue(), step: store.nextStepDue(), page: store.nextPageDue() }),
+  }
+}
