@@ -1,7 +1,7 @@
 /** Who is asked for a test out of turn while a suspicion is open, and when to look at it again. */
 import type { Effect, MonitorRules, Suspicion, VantageEvidence } from './evidence.ts'
 import { proofWaitMs } from './verdict.ts'
-import { type CastVote, testsItself } from './votes.ts'
+import { type CastVote, failingSince, testsItself } from './votes.ts'
 
 /** A test is given this long after its timeout to be reported. */
 export const reportGraceMs = 15_000
@@ -12,8 +12,9 @@ const lookAgainMs = 30_000
 export const answerMs = (rules: MonitorRules): number => rules.timeout_s * 1000 + reportGraceMs
 
 /**
- * Asks every vantage whose vote is out and that is there, unless a slot of its own that has begun since will answer: once, and in an
- * open (unconfirmed) incident again and again.
+ * Asks every vantage whose vote is out and that is there, unless a slot of its own that has begun since will answer: once. In an open
+ * (unconfirmed) incident that goes on in its rhythm, with those that pass among the asked while any other fails; and those that passed
+ * are asked at once when another begins to fail, so that a new outage finds the same question as any other.
  */
 export function askMissing(
   suspicion: Suspicion,
@@ -26,6 +27,7 @@ export function askMissing(
   const asked = { ...suspicion.asked }
   const againMs = incidentOpen ? rules.open_period_s * 1000 : Number.POSITIVE_INFINITY
   const holdEndsMs = suspicion.since_ms + rules.hard_confirm_s * 1000
+  const failingMs = votes.flatMap(({ vantage }) => failingSince(vantage, suspicion.since_ms, nowMs)?.started_ms ?? [])
   const wanted = (cast: CastVote): boolean => {
     const lastMs = asked[cast.probe_id]
     if (cast.vantage.lost) return false
@@ -35,6 +37,7 @@ export function askMissing(
       return retestMs !== null && nowMs >= retestMs && (lastMs ?? 0) < cast.test.finished_ms
     }
     if (held && cast.vote === 'fail' && nowMs >= holdEndsMs) return (lastMs ?? 0) < holdEndsMs
+    if (incidentOpen && cast.vote === 'pass') return passIsAskedAgain(cast, failingMs, lastMs, rules, nowMs)
     const isOut = cast.vote === 'missing' && (cast.test === null || cast.reason === 'stale')
     const mayChange = incidentOpen && (cast.vote === 'abstain' || (cast.vote === 'fail' && !testsItself(cast)))
     if (!(isOut || mayChange) || slotAnswersMs(cast.vantage, suspicion.since_ms, rules, nowMs) !== null) return false
@@ -46,6 +49,21 @@ export function askMissing(
     effects.push({ kind: 'ask', probe_id: cast.probe_id, cause: 'confirm' })
   }
   return { suspicion: { ...suspicion, asked }, effects }
+}
+
+/** A pass is asked for again when another has begun to fail since it was sent; and in the rhythm of the incident while any other fails. */
+function passIsAskedAgain(
+  { test, vantage }: CastVote,
+  failingMs: readonly number[],
+  askedMs: number | undefined,
+  rules: MonitorRules,
+  nowMs: number,
+): boolean {
+  if (test === null || failingMs.length === 0) return false
+  const newestMs = Math.max(...failingMs)
+  const isOutdated = test.started_ms < newestMs && (askedMs ?? 0) < newestMs
+  const isOld = nowMs >= (askedMs ?? test.finished_ms) + rules.open_period_s * 1000
+  return (isOutdated || isOld) && slotAnswersMs(vantage, isOutdated ? newestMs : test.started_ms + 1, rules, nowMs) === null
 }
 
 /** When to ask for the re-test of a failure that came from a job; null for those that the probe tests again by itself. */
@@ -69,7 +87,10 @@ export function nextWake(
   incidentOpen: boolean,
   nowMs: number,
 ): number {
-  const times = [incidentOpen ? nowMs + rules.open_period_s * 1000 : deadlineMs]
+  const rhythmMs = rules.open_period_s * 1000
+  const times = [incidentOpen ? nowMs + rhythmMs : deadlineMs]
+  if (incidentOpen)
+    times.push(...votes.map(({ probe_id, test }) => (suspicion.asked[probe_id] ?? test?.finished_ms ?? 0) + rhythmMs))
   times.push(suspicion.since_ms + rules.hard_confirm_s * 1000)
   for (const cast of votes) {
     const { reason, test, vantage, vote } = cast

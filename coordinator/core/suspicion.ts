@@ -3,8 +3,18 @@ import { answerMs, askMissing, nextWake, reportGraceMs } from './asking.ts'
 import type { Effect, Evidence, Judgement, MonitorRules, MonitorState, Suspicion, VantageEvidence } from './evidence.ts'
 import { shareFate } from './failure-domain.ts'
 import { decide } from './quorum.ts'
-import { isHardFailure, type TestFact, verdictOf } from './verdict.ts'
-import { type CastVote, hardFailureLasted, isAbsent, isStale, suspicionVotes, tallyVotes, viewOf } from './votes.ts'
+import { isHardFailure, type TestFact } from './verdict.ts'
+import {
+  type CastVote,
+  decideWithoutAbsent,
+  failingSince,
+  hardFailureLasted,
+  isAbsent,
+  isStale,
+  suspicionVotes,
+  tallyVotes,
+  viewOf,
+} from './votes.ts'
 
 /** The suspicion that the evidence opens, or null. */
 export function openSuspicion(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Suspicion | null {
@@ -33,15 +43,7 @@ export function openSuspicion(state: MonitorState, rules: MonitorRules, evidence
 /** The earliest of the failures that a vantage's newest tests end with, as far as they are not settled. Old news opens nothing. */
 function firstOfFailures(vantage: VantageEvidence, settledMs: number, rules: MonitorRules, nowMs: number): TestFact | null {
   const [newest] = vantage.tests
-  if (newest === undefined || isStale(newest, rules, nowMs)) return null
-  let first: TestFact | null = null
-  for (const test of vantage.tests) {
-    if (test.started_ms <= settledMs) break
-    const { verdict } = verdictOf(test, vantage, nowMs)
-    if (verdict === 'pass' || verdict === 'slow') break
-    if (verdict !== 'abstain') first = test
-  }
-  return first
+  return newest === undefined || isStale(newest, rules, nowMs) ? null : failingSince(vantage, settledMs + 1, nowMs)
 }
 
 export function judgeSuspicion(
@@ -51,12 +53,14 @@ export function judgeSuspicion(
   evidence: Evidence,
   nowMs: number,
 ): Judgement {
-  const staffing = replaceLost(suspicion, rules, evidence, nowMs)
-  const votes = suspicionVotes(staffing.vantages, staffing.suspicion, rules, nowMs)
-  const result = decide(tallyVotes(votes), rules.quorum)
   const deadlineMs = deadline(suspicion, rules, evidence)
+  const question = nowMs < deadlineMs ? suspicion : handedOn(suspicion, rules, evidence, nowMs)
+  const staffing = replaceLost(question, rules, evidence, nowMs)
+  const votes = suspicionVotes(staffing.vantages, staffing.suspicion, rules, nowMs)
+  const inTime = decide(tallyVotes(votes), rules.quorum)
+  const result = inTime === 'open' && nowMs >= deadlineMs ? decideWithoutAbsent(votes, rules.quorum) : inTime
   const held = result === 'down' && !hardFailureLasted(votes, suspicion.since_ms, rules)
-  const retestOut = result === 'down' && nowMs < deadlineMs && retestAwaited(votes, suspicion)
+  const retestOut = result === 'down' && nowMs < deadlineMs && retestAwaited(votes, question)
 
   if (result === 'down' && !held && !retestOut) return declareDown(state, suspicion, evidence, votes, nowMs)
   if (result === 'up' || result === 'partial') return settle(state, evidence, votes, result, nowMs)
@@ -73,6 +77,21 @@ export function judgeSuspicion(
     wake_ms: nextWake(asking.suspicion, deadlineMs, votes, rules, incident !== null, nowMs),
     votes: votes.map(viewOf),
   }
+}
+
+/**
+ * A question past its deadline whose suspecting vantage passes again is that of the vantage which fails now: otherwise, in mode `seed`, a new
+ * outage would wait for the second word of a vantage that has been asked for no re-test.
+ */
+function handedOn(suspicion: Suspicion, rules: MonitorRules, evidence: Evidence, nowMs: number): Suspicion {
+  const votes = suspicionVotes(evidence.vantages, suspicion, rules, nowMs)
+  if (!votes.some(({ probe_id, vote }) => probe_id === suspicion.first_probe_id && vote === 'pass')) return suspicion
+  const failing = votes.flatMap(({ vantage }) => {
+    const test = failingSince(vantage, suspicion.since_ms, nowMs)
+    return test === null ? [] : [{ probe_id: vantage.probe_id, test }]
+  })
+  const first = failing.sort((a, b) => a.test.finished_ms - b.test.finished_ms)[0]
+  return first === undefined ? suspicion : { ...suspicion, first_probe_id: first.probe_id, first_test_id: first.test.id }
 }
 
 /** As long as the votes do not decide. */

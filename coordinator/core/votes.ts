@@ -1,6 +1,6 @@
 /** Who votes, and how: one vote a vantage, by its latest test of those that were sent late enough (DESIGN 3.3). */
 import type { MonitorRules, Suspicion, VantageEvidence, VoteView } from './evidence.ts'
-import { type Ballot, type Tally, tally } from './quorum.ts'
+import { type Ballot, decide, type Quorum, type Tally, tally } from './quorum.ts'
 import { isHardFailure, staleAfterMs, type TestFact, verdictOf } from './verdict.ts'
 
 export type CastVote = VoteView & { vantage: VantageEvidence; test: TestFact | null }
@@ -75,6 +75,17 @@ function suspectedTest(vantage: VantageEvidence, suspicion: Suspicion, rules: Mo
   return vantage.tests.find((test) => test.id === suspicion.first_test_id) ?? null
 }
 
+/** The first of the failures that a vantage's tests since then end with, or null where it does not fail now. */
+export function failingSince(vantage: VantageEvidence, sinceMs: number, nowMs: number): TestFact | null {
+  let first: TestFact | null = null
+  for (const test of testsSince(vantage, sinceMs)) {
+    const { verdict } = verdictOf(test, vantage, nowMs)
+    if (verdict === 'pass' || verdict === 'slow') break
+    if (verdict !== 'abstain') first = test
+  }
+  return first
+}
+
 /** The vote is out and nobody is there to give it. */
 export const isAbsent = ({ vote, vantage }: CastVote): boolean => vote === 'missing' && vantage.lost
 
@@ -83,6 +94,19 @@ export const testsItself = ({ vote, test }: CastVote): boolean => vote === 'fail
 
 export const tallyVotes = (votes: readonly CastVote[]): Tally =>
   tally(votes.map((vote): Ballot => ({ domain: vote.vantage.domain, vote: vote.vote })))
+
+/**
+ * At the deadline lost vantages are waited for no longer, where the quorum that is there has its answer without them: nothing fails,
+ * or even all of them together could not make it `down`. Otherwise the question stays open.
+ */
+export function decideWithoutAbsent(votes: readonly CastVote[], quorum: number): Quorum {
+  const present = votes.filter((vote) => !isAbsent(vote))
+  const { failing, passing } = tallyVotes(present)
+  if (failing + passing < quorum) return 'open'
+  const atWorst = tallyVotes(votes.map((vote) => (isAbsent(vote) ? { ...vote, vote: 'fail' } : vote)))
+  if (failing > 0 && decide(atWorst, quorum) === 'down') return 'open'
+  return decide(tallyVotes(present), quorum)
+}
 
 /**
  * A hard failure says so at once, and so it must also last: some vantage was still failing `hard_confirm_s` after the first failing
