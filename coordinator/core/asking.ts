@@ -1,7 +1,7 @@
 /** Who is asked for a test out of turn while a suspicion is open, and when to look at it again. */
 import type { Effect, MonitorRules, Suspicion, VantageEvidence } from './evidence.ts'
 import { proofWaitMs } from './verdict.ts'
-import { type CastVote, failingSince, testsItself } from './votes.ts'
+import { beganToFail, type CastVote, effectiveMode, failingRun, testsItself } from './votes.ts'
 
 /** A test is given this long after its timeout to be reported. */
 export const reportGraceMs = 15_000
@@ -12,9 +12,9 @@ const lookAgainMs = 30_000
 export const answerMs = (rules: MonitorRules): number => rules.timeout_s * 1000 + reportGraceMs
 
 /**
- * Asks every vantage whose vote is out and that is there, unless a slot of its own that has begun since will answer: once. In an open
- * (unconfirmed) incident that goes on in its rhythm, with those that pass among the asked while any other fails; and those that passed
- * are asked at once when another begins to fail, so that a new outage finds the same question as any other.
+ * Asks every vantage whose vote is out and that is there, unless a slot of its own that has begun since will answer: once; and those
+ * that passed once more when another begins to fail. In an open (unconfirmed) incident that goes on in its rhythm, with those that
+ * pass among the asked while any other fails.
  */
 export function askMissing(
   suspicion: Suspicion,
@@ -27,7 +27,7 @@ export function askMissing(
   const asked = { ...suspicion.asked }
   const againMs = incidentOpen ? rules.open_period_s * 1000 : Number.POSITIVE_INFINITY
   const holdEndsMs = suspicion.since_ms + rules.hard_confirm_s * 1000
-  const failingMs = votes.flatMap(({ vantage }) => failingSince(vantage, suspicion.since_ms, nowMs)?.started_ms ?? [])
+  const failingMs = votes.flatMap(({ vantage }) => beganToFailMs(vantage, suspicion.since_ms, rules, nowMs) ?? [])
   const wanted = (cast: CastVote): boolean => {
     const lastMs = asked[cast.probe_id]
     if (cast.vantage.lost) return false
@@ -37,7 +37,7 @@ export function askMissing(
       return retestMs !== null && nowMs >= retestMs && (lastMs ?? 0) < cast.test.finished_ms
     }
     if (held && cast.vote === 'fail' && nowMs >= holdEndsMs) return (lastMs ?? 0) < holdEndsMs
-    if (incidentOpen && cast.vote === 'pass') return passIsAskedAgain(cast, failingMs, lastMs, rules, nowMs)
+    if (cast.vote === 'pass') return passIsAskedAgain(cast, failingMs, lastMs, againMs, rules, nowMs)
     const isOut = cast.vote === 'missing' && (cast.test === null || cast.reason === 'stale')
     const mayChange = incidentOpen && (cast.vote === 'abstain' || (cast.vote === 'fail' && !testsItself(cast)))
     if (!(isOut || mayChange) || slotAnswersMs(cast.vantage, suspicion.since_ms, rules, nowMs) !== null) return false
@@ -51,18 +51,29 @@ export function askMissing(
   return { suspicion: { ...suspicion, asked }, effects }
 }
 
-/** A pass is asked for again when another has begun to fail since it was sent; and in the rhythm of the incident while any other fails. */
+/** Since when a vantage fails that passed before; in mode `hedged` a mail that is merely slow is asked about as well. */
+function beganToFailMs(vantage: VantageEvidence, sinceMs: number, rules: MonitorRules, nowMs: number): number | null {
+  const failing = beganToFail(vantage, sinceMs, nowMs)
+  if (failing !== null) return failing.started_ms
+  if (effectiveMode(rules) !== 'hedged' || failingRun(vantage, nowMs).failures.length > 0) return null
+  const newestMs = vantage.tests[0]?.started_ms ?? 0
+  const slow = vantage.overdue.filter(({ started_ms }) => started_ms > newestMs && nowMs < started_ms + answerMs(rules))
+  return slow.length === 0 ? null : Math.max(...slow.map(({ started_ms }) => started_ms))
+}
+
+/** A pass is asked for again when another has begun to fail since it was sent; and every `againMs`. */
 function passIsAskedAgain(
   { test, vantage }: CastVote,
   failingMs: readonly number[],
   askedMs: number | undefined,
+  againMs: number,
   rules: MonitorRules,
   nowMs: number,
 ): boolean {
-  if (test === null || failingMs.length === 0) return false
-  const newestMs = Math.max(...failingMs)
+  if (test === null) return false
+  const newestMs = Math.max(0, ...failingMs)
   const isOutdated = test.started_ms < newestMs && (askedMs ?? 0) < newestMs
-  const isOld = nowMs >= (askedMs ?? test.finished_ms) + rules.open_period_s * 1000
+  const isOld = nowMs >= (askedMs ?? test.finished_ms) + againMs
   return (isOutdated || isOld) && slotAnswersMs(vantage, isOutdated ? newestMs : test.started_ms + 1, rules, nowMs) === null
 }
 

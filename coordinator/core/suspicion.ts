@@ -1,13 +1,14 @@
 /** The one open question about a monitor: opened by a failing test, answered by the votes, or given up at its deadline. */
-import { answerMs, askMissing, nextWake, reportGraceMs } from './asking.ts'
+import { answerMs, askMissing, nextWake } from './asking.ts'
 import type { Effect, Evidence, Judgement, MonitorRules, MonitorState, Suspicion, VantageEvidence } from './evidence.ts'
 import { shareFate } from './failure-domain.ts'
-import { decide } from './quorum.ts'
-import { isHardFailure, type TestFact } from './verdict.ts'
+import { deadlineOf, otherQuestions, settledMs } from './question.ts'
+import { decide, type Quorum } from './quorum.ts'
+import type { TestFact } from './verdict.ts'
 import {
   type CastVote,
   decideWithoutAbsent,
-  failingSince,
+  failingRun,
   hardFailureLasted,
   isAbsent,
   isStale,
@@ -19,31 +20,28 @@ import {
 /** The suspicion that the evidence opens, or null. */
 export function openSuspicion(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Suspicion | null {
   const openers = evidence.vantages.flatMap((vantage) => {
-    const settledMs = Math.max(state.settled_all_ms, state.settled[vantage.probe_id] ?? 0)
-    const test = firstOfFailures(vantage, settledMs, rules, nowMs)
+    const test = firstOfFailures(vantage, settledMs(state, vantage), rules, nowMs)
     return test === null ? [] : [{ vantage, test }]
   })
   const first = openers.sort((a, b) => a.test.finished_ms - b.test.finished_ms)[0]
   if (first === undefined) return null
   const { vantage, test } = first
-  const hardS = isHardFailure(test.outcome) ? rules.timeout_s + rules.hard_confirm_s : 0
-  const longestMs = Math.max(2 * rules.timeout_s + rules.retest_wait_s, hardS) * 1000
   const hedged = state.hedge !== null && state.hedge.since_ms >= test.started_ms
   return {
     first_test_id: test.id,
     first_probe_id: vantage.probe_id,
     since_ms: test.started_ms,
-    // Who hears of the failure late, as from a probe that was cut off, still gives the others the time to answer.
-    deadline_ms: Math.max(test.started_ms + longestMs + reportGraceMs, nowMs + answerMs(rules)),
+    deadline_ms: deadlineOf(test, rules, nowMs),
     asked: hedged ? (state.hedge?.asked ?? {}) : {},
     substitutes: {},
   }
 }
 
 /** The earliest of the failures that a vantage's newest tests end with, as far as they are not settled. Old news opens nothing. */
-function firstOfFailures(vantage: VantageEvidence, settledMs: number, rules: MonitorRules, nowMs: number): TestFact | null {
+function firstOfFailures(vantage: VantageEvidence, afterMs: number, rules: MonitorRules, nowMs: number): TestFact | null {
   const [newest] = vantage.tests
-  return newest === undefined || isStale(newest, rules, nowMs) ? null : failingSince(vantage, settledMs + 1, nowMs)
+  if (newest === undefined || isStale(newest, rules, nowMs)) return null
+  return failingRun(vantage, nowMs).failures.findLast(({ started_ms }) => started_ms > afterMs) ?? null
 }
 
 export function judgeSuspicion(
@@ -53,23 +51,26 @@ export function judgeSuspicion(
   evidence: Evidence,
   nowMs: number,
 ): Judgement {
-  const deadlineMs = deadline(suspicion, rules, evidence)
-  const question = nowMs < deadlineMs ? suspicion : handedOn(suspicion, rules, evidence, nowMs)
-  const staffing = replaceLost(question, rules, evidence, nowMs)
-  const votes = suspicionVotes(staffing.vantages, staffing.suspicion, rules, nowMs)
-  const inTime = decide(tallyVotes(votes), rules.quorum)
-  const result = inTime === 'open' && nowMs >= deadlineMs ? decideWithoutAbsent(votes, rules.quorum) : inTime
-  const held = result === 'down' && !hardFailureLasted(votes, suspicion.since_ms, rules)
-  const retestOut = result === 'down' && nowMs < deadlineMs && retestAwaited(votes, question)
-
-  if (result === 'down' && !held && !retestOut) return declareDown(state, suspicion, evidence, votes, nowMs)
-  if (result === 'up' || result === 'partial') return settle(state, evidence, votes, result, nowMs)
+  const staffing = replaceLost(suspicion, rules, evidence, nowMs)
+  const answer = (question: Suspicion) => answerOf(question, staffing.vantages, rules, evidence, nowMs)
+  const first = answer(staffing.suspicion)
+  const others = otherQuestions(state, staffing.suspicion, staffing.vantages, rules, nowMs).map(answer)
+  const down = [first, ...others].find(({ isDown }) => isDown)
+  if (down !== undefined) return declareDown(state, down.question, evidence, down.votes, nowMs)
+  if (isSettled(first.result)) {
+    const open = others.findLast(({ result }) => !isSettled(result))
+    if (open === undefined) return settle(state, evidence, first.votes, first.result, nowMs)
+    // What was asked first is answered; what else has begun to fail is the question now.
+    const next = judgeSuspicion(state, open.question, rules, evidence, nowMs)
+    return { ...next, effects: [...staffing.effects, ...next.effects] }
+  }
+  const { question, votes, deadlineMs, held } = first
   const unconfirmed = nowMs >= deadlineMs && state.incident === null
   const incident = unconfirmed
-    ? { kind: 'unconfirmed' as const, since_ms: suspicion.since_ms, opened_ms: nowMs, asked_ms: nowMs }
+    ? { kind: 'unconfirmed' as const, since_ms: question.since_ms, opened_ms: nowMs, asked_ms: nowMs }
     : state.incident
-  const asking = askMissing(staffing.suspicion, votes, held, rules, incident !== null, nowMs)
-  const opening = unconfirmed ? [openEffect('unconfirmed', suspicion, evidence, votes)] : []
+  const asking = askMissing(question, votes, held, rules, incident !== null, nowMs)
+  const opening = unconfirmed ? [openEffect('unconfirmed', question, evidence, votes)] : []
   const next = { ...state, suspicion: asking.suspicion, hedge: null, incident }
   return {
     state: turn(next, ...decisionSoFar(next, votes, held), nowMs),
@@ -79,19 +80,31 @@ export function judgeSuspicion(
   }
 }
 
-/**
- * A question past its deadline whose suspecting vantage passes again is that of the vantage which fails now: otherwise, in mode `seed`, a new
- * outage would wait for the second word of a vantage that has been asked for no re-test.
- */
-function handedOn(suspicion: Suspicion, rules: MonitorRules, evidence: Evidence, nowMs: number): Suspicion {
-  const votes = suspicionVotes(evidence.vantages, suspicion, rules, nowMs)
-  if (!votes.some(({ probe_id, vote }) => probe_id === suspicion.first_probe_id && vote === 'pass')) return suspicion
-  const failing = votes.flatMap(({ vantage }) => {
-    const test = failingSince(vantage, suspicion.since_ms, nowMs)
-    return test === null ? [] : [{ probe_id: vantage.probe_id, test }]
-  })
-  const first = failing.sort((a, b) => a.test.finished_ms - b.test.finished_ms)[0]
-  return first === undefined ? suspicion : { ...suspicion, first_probe_id: first.probe_id, first_test_id: first.test.id }
+const isSettled = (result: Quorum): result is 'up' | 'partial' => result === 'up' || result === 'partial'
+
+type Answer = {
+  question: Suspicion
+  votes: CastVote[]
+  result: Quorum
+  deadlineMs: number
+  held: boolean
+  isDown: boolean
+}
+
+function answerOf(
+  question: Suspicion,
+  vantages: readonly VantageEvidence[],
+  rules: MonitorRules,
+  evidence: Evidence,
+  nowMs: number,
+): Answer {
+  const votes = suspicionVotes(vantages, question, rules, nowMs)
+  const deadlineMs = deadline(question, rules, evidence)
+  const inTime = decide(tallyVotes(votes), rules.quorum)
+  const result = inTime === 'open' && nowMs >= deadlineMs ? decideWithoutAbsent(votes, rules.quorum) : inTime
+  const held = result === 'down' && !hardFailureLasted(votes, question.since_ms, rules)
+  const retestOut = result === 'down' && nowMs < deadlineMs && retestAwaited(votes, question)
+  return { question, votes, result, deadlineMs, held, isDown: result === 'down' && !held && !retestOut }
 }
 
 /** As long as the votes do not decide. */

@@ -75,15 +75,22 @@ function suspectedTest(vantage: VantageEvidence, suspicion: Suspicion, rules: Mo
   return vantage.tests.find((test) => test.id === suspicion.first_test_id) ?? null
 }
 
-/** The first of the failures that a vantage's tests since then end with, or null where it does not fail now. */
-export function failingSince(vantage: VantageEvidence, sinceMs: number, nowMs: number): TestFact | null {
-  let first: TestFact | null = null
-  for (const test of testsSince(vantage, sinceMs)) {
+/** The failures that a vantage's newest tests end with, newest first, and the pass before them if one is known. */
+export function failingRun(vantage: VantageEvidence, nowMs: number): { failures: TestFact[]; passBefore: TestFact | null } {
+  const failures: TestFact[] = []
+  for (const test of vantage.tests) {
     const { verdict } = verdictOf(test, vantage, nowMs)
-    if (verdict === 'pass' || verdict === 'slow') break
-    if (verdict !== 'abstain') first = test
+    if (verdict === 'pass' || verdict === 'slow') return { failures, passBefore: test }
+    if (verdict !== 'abstain') failures.push(test)
   }
-  return first
+  return { failures, passBefore: null }
+}
+
+/** The first failure of a vantage that has begun to fail since then; null where it passes, or has failed before. */
+export function beganToFail(vantage: VantageEvidence, sinceMs: number, nowMs: number): TestFact | null {
+  const { failures, passBefore } = failingRun(vantage, nowMs)
+  const first = failures.at(-1)
+  return first !== undefined && passBefore !== null && first.started_ms >= sinceMs ? first : null
 }
 
 /** The vote is out and nobody is there to give it. */

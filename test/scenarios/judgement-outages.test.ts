@@ -150,8 +150,7 @@ describe('a hard failure', () => {
       '20:01 suspected test_failed',
       '20:01 ask us, ap',
       '23:00 ask us, ap',
-      '23:05 partial some_vantages_pass',
-      '23:05 up all_well',
+      '23:05 up nothing_fails',
     ])
   })
 

@@ -1,5 +1,7 @@
-/** A question that nobody can answer yet: the operator knows of it, and a new outage is still found as soon as any other. */
+/** While a question is open, answered by not enough or asked for one vantage that fails alone, a new outage is found as soon as any other. */
 import { describe, expect, test } from 'vitest'
+import { detectionBoundS } from '../../coordinator/core/detection-bound.ts'
+import type { MonitorRules } from '../../coordinator/core/evidence.ts'
 import type { Fate } from '../support/judgement-setting.ts'
 import { Story } from '../support/judgement-story.ts'
 
@@ -77,5 +79,32 @@ describe('an outage that begins while a question is open', () => {
     }).until(4 * hour)
     expect(story.opened.map(({ kind }) => kind)).toEqual(['unconfirmed'])
     expect(story.confirmed[0]).toBeLessThan(120 * min + 15 * min + 30)
+  })
+})
+
+describe('an outage that begins while one vantage fails alone', () => {
+  const regions = ['eu', 'us', 'ap', 'sa', 'me', 'oc', 'in', 'ca']
+  const timing = { period_s: 300, quorum: 2 }
+  const alone = (outageAt: number, rules: Partial<MonitorRules>) =>
+    new Story({
+      regions,
+      rules: { ...timing, ...rules },
+      mail: (region, at) => (at >= outageAt || (region === 'me' && at >= 19 * min) ? 'lost' : 'ok'),
+    })
+
+  // What passed before the outage does not speak against it, whenever the question about the one vantage was asked.
+  test.each(['seed', 'fast', 'hedged'] as const)('is found within the bound in mode %s', (mode) => {
+    for (let outageAt = 120 * min; outageAt < 130 * min; outageAt += 13) {
+      const story = alone(outageAt, { mode }).until(160 * min)
+      const { rules } = story
+      expect(story.opened.map(({ kind }) => kind)).toEqual(['down'])
+      expect((story.opened[0]?.at ?? 0) - outageAt).toBeLessThanOrEqual(detectionBoundS({ ...rules }))
+    }
+  })
+
+  test('is not taken for one where nobody else fails: the one is partial, and asks the others once a test', () => {
+    const story = alone(Number.POSITIVE_INFINITY, { mode: 'fast' }).until(160 * min)
+    expect(story.opened).toEqual([])
+    expect(story.state.decision).toBe('partial')
   })
 })

@@ -1,0 +1,49 @@
+/**
+ * The questions of a suspicion. The first is that of the failing test which opened it. Each vantage that passed and has begun to fail
+ * asks another: whether mail has stopped since then. Otherwise what passed before a new outage would speak against it for as long as an
+ * older trouble of one vantage is under discussion.
+ */
+import { answerMs, reportGraceMs } from './asking.ts'
+import type { MonitorRules, MonitorState, Suspicion, VantageEvidence } from './evidence.ts'
+import { isHardFailure, type TestFact } from './verdict.ts'
+import { beganToFail } from './votes.ts'
+
+/** Vantages' tests that started up to here have been judged, and ask nothing any more. */
+export const settledMs = (state: MonitorState, { probe_id }: VantageEvidence): number =>
+  Math.max(state.settled_all_ms, state.settled[probe_id] ?? 0)
+
+/** The oldest first; each with what was asked since its first failing test. */
+export function otherQuestions(
+  state: MonitorState,
+  suspicion: Suspicion,
+  vantages: readonly VantageEvidence[],
+  rules: MonitorRules,
+  nowMs: number,
+): Suspicion[] {
+  const questions = vantages.flatMap((vantage): Suspicion[] => {
+    const test = beganToFail(vantage, settledMs(state, vantage) + 1, nowMs)
+    if (test === null || test.id === suspicion.first_test_id) return []
+    const asked = Object.entries(suspicion.asked).filter(([, askedMs]) => askedMs >= test.started_ms)
+    return [
+      {
+        ...suspicion,
+        first_test_id: test.id,
+        first_probe_id: vantage.probe_id,
+        since_ms: test.started_ms,
+        deadline_ms: deadlineOf(test, rules, Math.min(nowMs, test.finished_ms)),
+        asked: Object.fromEntries(asked),
+      },
+    ]
+  })
+  return questions.sort((a, b) => a.since_ms - b.since_ms)
+}
+
+/**
+ * When a question that was opened at `nowMs` is given up. Who hears of the failure late, as from a probe that was cut off, still gives
+ * the others the time to answer.
+ */
+export function deadlineOf(test: TestFact, rules: MonitorRules, nowMs: number): number {
+  const hardS = isHardFailure(test.outcome) ? rules.timeout_s + rules.hard_confirm_s : 0
+  const longestMs = Math.max(2 * rules.timeout_s + rules.retest_wait_s, hardS) * 1000
+  return Math.max(test.started_ms + longestMs + reportGraceMs, nowMs + answerMs(rules))
+}
