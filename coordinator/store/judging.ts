@@ -116,19 +116,20 @@ function loadVantages(
 }
 
 /**
- * Per vantage the newest five tests, and up to 60 of those since the question was opened. Votes compare the times of several
- * probes: each is put right by what its probe knows of its own clock.
+ * Per vantage the newest five tests, and up to 60 of those since the question was opened, with the slot before them. Votes compare the
+ * times of several probes: each is put right by what its probe knows of its own clock. What it does not know shows where a test was told
+ * of before it ended: a question dated in the future would shut out the votes of all others.
  */
-function loadTests(sql: Sql, { customer_id, monitor_id }: ClaimedMonitor, probeIds: string[], sinceMs: number) {
-  const rightTime = (column: string) =>
-    sql`${sql(column)} + coalesce(clock_offset_ms, 0) * interval '1 millisecond' as ${sql(column.replace('_at', '_ms'))}`
+function loadTests(sql: Sql, { customer_id, monitor_id, rules }: ClaimedMonitor, probeIds: string[], sinceMs: number) {
+  const clockLacks = sql`least(coalesce(clock_offset_ms, 0) * interval '1 millisecond', ingested_at - finished_at)`
+  const rightTime = (column: string) => sql`${sql(column)} + ${clockLacks} as ${sql(column.replace('_at', '_ms'))}`
   const columns = sql`probe_id, id, cause, attempt, first_test_id, ${rightTime('started_at')}, ${rightTime('finished_at')}, outcome`
   const ofVantage = sql`r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id`
   return sql<(TestFact & { probe_id: string })[]>`
     select t.* from unnest(${probeIds}::uuid[]) as v (probe_id) cross join lateral (
       (select ${columns} from results r where ${ofVantage} order by started_at desc limit 5)
       union
-      (select ${columns} from results r where ${ofVantage} and r.started_at >= ${sinceMs}::timestamptz - interval '5 minutes'
+      (select ${columns} from results r where ${ofVantage} and r.started_at >= ${sinceMs}::timestamptz - ${rules.period_s + 300} * interval '1 second'
         order by started_at desc limit 60)
     ) as t
     order by t.started_ms desc, t.id desc`

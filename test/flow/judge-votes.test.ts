@@ -221,4 +221,15 @@ describe('times of several machines', () => {
     await monitor.judge()
     expect((await monitor.state()).decision).toBe('down')
   })
+
+  test('a probe whose clock is ahead, and does not know it, opens no question in the future', async () => {
+    const monitor = await WatchedMonitor.create(own)
+    // By its own clock, 500 s ahead, the test that it tells of ends in 500 s.
+    await monitor.report('eu', [{ outcome: 'timeout', agoS: 600 - 500, tookS: 600, cause: 'open' }])
+    await monitor.judge()
+    const [{ since } = { since: 0 }] = await own.admin<{ since: number }[]>`
+      select (state->'suspicion'->>'since_ms')::float8 as since from monitor_states where monitor_id = ${monitor.id}`
+    expect(since - (Date.now() - 600_000)).toBeGreaterThan(-10_000)
+    expect(since - (Date.now() - 600_000)).toBeLessThan(10_000)
+  })
 })

@@ -144,8 +144,8 @@ export const suspicionMutants: Mutant[] = [
   {
     name: 'retest-not-waited-for',
     file: 'coordinator/core/suspicion.ts',
-    find: "const retestOut = result === 'down' && nowMs < deadlineMs && retestAwaited(votes, suspicion)",
-    replace: 'const retestOut = nowMs < suspicion.since_ms && retestAwaited(votes, suspicion)',
+    find: "const retestOut = result === 'down' && nowMs < deadlineMs && retestAwaited(votes, question)",
+    replace: 'const retestOut = nowMs < question.since_ms && retestAwaited(votes, question)',
     why: 'A quorum of the others does not stand in for the re-test of the suspecting vantage.',
     caughtBy: { file: outages, test: 'an outage > others that agree early do not stand in for that re-test' },
   },
@@ -163,8 +163,8 @@ export const suspicionMutants: Mutant[] = [
   {
     name: 'hard-failure-not-held',
     file: 'coordinator/core/suspicion.ts',
-    find: "const held = result === 'down' && !hardFailureLasted(votes, suspicion.since_ms, rules)",
-    replace: 'const held = suspicion.since_ms > nowMs && !hardFailureLasted(votes, suspicion.since_ms, rules)',
+    find: "const held = result === 'down' && !hardFailureLasted(votes, question.since_ms, rules)",
+    replace: 'const held = question.since_ms > nowMs && !hardFailureLasted(votes, question.since_ms, rules)',
     why: 'A refusal that lasts less than three minutes wakes nobody.',
     caughtBy: { file: outages, test: 'a hard failure > of a minute wakes nobody' },
   },

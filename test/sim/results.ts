@@ -148,7 +148,7 @@ export class Results {
       return
     }
     known.ids.add(result.id)
-    const rightMs = result.clock_offset_ms ?? 0
+    const rightMs = Math.min(result.clock_offset_ms ?? 0, this.#around.events.nowMs - result.finished_at)
     const { id, cause, attempt, first_test_id, outcome } = result
     known.tests.push({
       id,
