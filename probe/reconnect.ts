@@ -5,7 +5,8 @@
 import type { ErrorCode } from '../common/errors.ts'
 
 const pauseMsMin = 1000
-const pauseMsMax = 60_000
+/** An outage that was not heard of counts from a coordinator's return, and a probe that then pauses keeps it waiting for the votes. */
+const pauseMsMax = 10_000
 /** Between two coordinators of one round: spreads the probes of a coordinator that died. */
 const turnMsMax = 500
 const refusalMs = 10 * 60_000
