@@ -7,6 +7,7 @@ import { jobStartMsMax } from '../../common/limits.ts'
 import { uuidv7 } from '../../common/runtime.ts'
 import type { Judgement } from '../core/evidence.ts'
 import { isQuiet, judge } from '../core/judgement.ts'
+import { isConnectionFault, isLostRace } from '../store/faults.ts'
 import type { ClaimedMonitor } from '../store/judging.ts'
 import type { FlowContext } from './context.ts'
 import { confirmOpenIncident, openIncident, resolveOpenIncident } from './incident.ts'
@@ -28,7 +29,9 @@ export async function judgeNext(context: FlowContext): Promise<boolean> {
     })
   } catch (error) {
     const monitor: ClaimedMonitor | null = claimed
-    if (monitor !== null) await store.transaction((tx) => tx.postponeJudgement(monitor, pauseAfterFaultMs))
+    // Where the database went away, or another transaction was faster, nothing is wrong with this monitor: it is due still.
+    const itsOwn = !isConnectionFault(error) && !isLostRace(error)
+    if (monitor !== null && itsOwn) await store.transaction((tx) => tx.postponeJudgement(monitor, pauseAfterFaultMs))
     throw error
   }
 }
