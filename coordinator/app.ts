@@ -15,7 +15,7 @@ import { assignNext, reviewAssignments } from './flow/assign.ts'
 import type { DatabaseContext } from './flow/context.ts'
 import { escalateNext } from './flow/escalate.ts'
 import { judgeNext } from './flow/judge.ts'
-import { type SendContext, sendNextPage } from './flow/send-pages.ts'
+import { Outgoing, type SendContext, sendNextPage } from './flow/send-pages.ts'
 import { startWorker, type Worker } from './flow/worker.ts'
 import { createGateways } from './gateways/config.ts'
 import { startHub } from './hub/server.ts'
@@ -50,6 +50,8 @@ export type CoordinatorOptions = {
 /** Results can be received as long as the last beat is no older than this allows (store/judging.ts, store/outbox.ts). */
 const beatMs = 1_000
 const reviewMs = 10_000
+/** A gateway may be silent for 10 s, with each of them: the others must not wait for that. */
+const pagesAtOnce = 8
 const tidyMs = 3_600_000
 
 export async function startCoordinator({
@@ -83,7 +85,7 @@ export async function startCoordinator({
     if (created !== undefined) write(`\n  The operator's key, shown this once:\n\n    ${created}\n\n`)
     await ensureServiceLevels({ database, runtime })
 
-    closers.push(await startWorkers({ ...context, gateways }))
+    closers.push(await startWorkers({ ...context, gateways, outgoing: new Outgoing() }))
     const metrics = createMetrics(database)
     const server = await buildServer({
       ...context,
@@ -176,7 +178,7 @@ async function startWorkers(context: DatabaseContext & SendContext): Promise<() 
     ),
     pages: start(
       'pages',
-      2,
+      pagesAtOnce,
       () => sendNextPage(context),
       () => nextPageDue(database.system),
     ),

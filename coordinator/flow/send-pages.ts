@@ -11,7 +11,28 @@ import type { FlowContext } from './context.ts'
 import { logIncidentEvent } from './escalate.ts'
 import type { Transaction } from './store.ts'
 
-export type SendContext = FlowContext & { gateways: readonly Gateway[] }
+export type SendContext = FlowContext & { gateways: readonly Gateway[]; outgoing: Outgoing }
+
+/** What this process is sending. Claims are made one at a time: what another lane has just claimed would look like a lost one. */
+export class Outgoing {
+  readonly #inHand = new Set<string>()
+  #claiming: Promise<unknown> = Promise.resolve()
+
+  /** Claims by `claim`, which is given the pages in hand; what it returns is in hand until `letGo`. */
+  take(claim: (inHand: string[]) => Promise<ClaimedPage | undefined>): Promise<ClaimedPage | undefined> {
+    const taken = this.#claiming.then(async () => {
+      const page = await claim([...this.#inHand])
+      if (page !== undefined) this.#inHand.add(page.id)
+      return page
+    })
+    this.#claiming = taken.catch(() => {})
+    return taken
+  }
+
+  letGo(page: ClaimedPage): void {
+    this.#inHand.delete(page.id)
+  }
+}
 
 /** Longer than all gateways' time-outs in a row: who holds a claim so long is not coming back. */
 const leaseMs = 120_000
@@ -26,9 +47,17 @@ const doubtfulMax = 8
 
 /** Sends one due page; false where none is due. */
 export async function sendNextPage(context: SendContext): Promise<boolean> {
-  const [page] = await context.store.transaction((tx) => tx.claimDuePages(context.coordinatorId, 1, leaseMs))
+  const { store, outgoing, coordinatorId } = context
+  const page = await outgoing.take(async (inHand) => {
+    const [claimed] = await store.transaction((tx) => tx.claimDuePages(coordinatorId, 1, leaseMs, inHand))
+    return claimed
+  })
   if (page === undefined) return false
-  await deliver(context, page)
+  try {
+    await deliver(context, page)
+  } finally {
+    outgoing.letGo(page)
+  }
   return true
 }
 

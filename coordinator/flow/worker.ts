@@ -28,14 +28,24 @@ export type WorkerOptions = {
 const pollMs = 1_000
 const pauseAfterErrorMs = 500
 
-export function startWorker({ name, runtime, logger, runOne, nextDueMs, concurrency }: WorkerOptions): Worker {
+/** Each lane goes its own way: a piece that takes long, as a page at a gateway that is silent, keeps one lane and no other work. */
+export function startWorker(options: WorkerOptions): Worker {
+  const lanes = Array.from({ length: options.concurrency }, () => startLane(options))
+  return {
+    wake() {
+      for (const lane of lanes) lane.wake()
+    },
+    async stop() {
+      await Promise.all(lanes.map((lane) => lane.stop()))
+    },
+  }
+}
+
+function startLane({ name, runtime, logger, runOne, nextDueMs }: WorkerOptions): Worker {
   let stopping = false
   let woken = false
   let wakeUp: () => void = () => {}
 
-  const lane = async () => {
-    while (!stopping && (await runOne())) {}
-  }
   const pause = async (delayMs: number) => {
     if (woken || stopping) return
     await new Promise<void>((resolve) => {
@@ -50,9 +60,7 @@ export function startWorker({ name, runtime, logger, runOne, nextDueMs, concurre
     while (!stopping) {
       woken = false
       try {
-        const lanes = await Promise.allSettled(Array.from({ length: concurrency }, lane))
-        const failed = lanes.find((ended) => ended.status === 'rejected')
-        if (failed !== undefined) throw failed.reason
+        while (!stopping && (await runOne())) {}
         const due = await nextDueMs()
         await pause(due === null ? pollMs : Math.min(pollMs, Math.max(5, due - runtime.wallMs())))
       } catch (error) {

@@ -37,15 +37,23 @@ export type ClaimedPage = NewPage & {
 
 /**
  * Takes up to `limit` due pages. One that another coordinator was sending when it vanished may or may not have reached the gateway:
- * it is taken too, with `outcome_unknown` set.
+ * it is taken too, with `outcome_unknown` set. So is one that bears our own claim and is not `inHand`: the database went away before
+ * it could tell us of the claim, or we it of the outcome.
  */
-export function claimDuePages(sql: Sql, coordinatorId: string, limit: number, leaseMs: number): Promise<ClaimedPage[]> {
+export function claimDuePages(
+  sql: Sql,
+  coordinatorId: string,
+  limit: number,
+  leaseMs: number,
+  inHand: readonly string[],
+): Promise<ClaimedPage[]> {
   // Materialized: as a mere subquery the planner may run it once a row, each time skipping what it locked before, and claim every due
   // page where the caller knows of one.
   return sql<ClaimedPage[]>`
     with due as materialized (
       select customer_id, id from pages
       where state in ('pending', 'sending') and due_at <= now() and (state = 'pending' or claimed_until < now()
+        or claimed_by = ${coordinatorId} and not id = any(${inHand}::uuid[])
         or claimed_by <> ${coordinatorId}
           and not exists (select 1 from coordinators c where c.id = claimed_by and c.seen_at > now() - interval '5 seconds'))
       order by due_at limit ${limit} for update skip locked)

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MailscoutError } from '../../common/errors.ts'
 import { escalateNext } from '../../coordinator/flow/escalate.ts'
 import { endIncidentByHand } from '../../coordinator/flow/incident.ts'
-import { type SendContext, sendNextPage } from '../../coordinator/flow/send-pages.ts'
+import { Outgoing, type SendContext, sendNextPage } from '../../coordinator/flow/send-pages.ts'
 import type { Gateway } from '../../coordinator/gateways/gateway.ts'
 import { acknowledgeIncident } from '../../coordinator/store/incidents.ts'
 import { beat } from '../../coordinator/store/probe-link.ts'
@@ -45,7 +45,8 @@ const down = async (options: Parameters<typeof WatchedMonitor.create>[1] = {}) =
   await own.admin`update incidents set next_step_at = null where next_step_at is not null`
   const monitor = await WatchedMonitor.create(own, options)
   const incidentId = await monitor.goDown()
-  const sending = (...gateways: Gateway[]): SendContext => ({ ...monitor.context, gateways })
+  const outgoing = new Outgoing()
+  const sending = (...gateways: Gateway[]): SendContext => ({ ...monitor.context, gateways, outgoing })
   const incident = { customer_id: monitor.customerId, id: incidentId, monitor_id: monitor.id }
   return { monitor, incident, sending }
 }
@@ -208,7 +209,7 @@ describe('sending', () => {
     const vanished = { ...monitor.context, coordinatorId: newId() }
     await beat(monitor.sql, vanished.coordinatorId)
     const hanging: Gateway = { name: 'hanging', kind: 'played', send: () => new Promise(() => {}) }
-    void sendNextPage({ ...vanished, gateways: [hanging] })
+    void sendNextPage({ ...vanished, gateways: [hanging], outgoing: new Outgoing() })
     await expect.poll(async () => (await monitor.pages()).map(({ state }) => state)).toEqual(['sending'])
     const sound = gateway('sound', 'accepts')
     // As long as the other lives, the page is its.
@@ -216,6 +217,35 @@ describe('sending', () => {
     await own.admin`update coordinators set seen_at = now() - interval '6 seconds' where id = ${vanished.coordinatorId}`
     expect(await send(sending(sound))).toBe(1)
     expect(sound.sent).toEqual([expect.stringContaining('(repeat) DOWN')])
+  })
+
+  test('a page whose claim or outcome was lost with the database is sent again by the same coordinator, marked as a repeat', async () => {
+    const { monitor, sending } = await down()
+    await beat(monitor.sql, monitor.context.coordinatorId)
+    const sound = gateway('sound', 'accepts')
+    const { transaction } = monitor.context.store
+    let transactions = 0
+    const store = {
+      // The claim is committed; the outcome cannot be.
+      transaction: ((work) =>
+        ++transactions > 1 ? Promise.reject(new Error('the database is away')) : transaction(work)) as typeof transaction,
+    }
+    const context = sending(sound)
+    await expect(sendNextPage({ ...context, store })).rejects.toThrow('away')
+    expect(await monitor.pages()).toMatchObject([{ state: 'sending' }])
+    expect(await send(context)).toBe(1)
+    expect(sound.sent).toEqual([expect.stringMatching(/ DOWN /), expect.stringMatching(/ \(repeat\) DOWN /)])
+    expect(await monitor.pages()).toMatchObject([{ state: 'accepted' }])
+  })
+
+  test('lanes of one coordinator do not take from each other what they have just claimed', async () => {
+    const { monitor, sending } = await down()
+    await beat(monitor.sql, monitor.context.coordinatorId)
+    const sound = gateway('sound', 'accepts')
+    const context = sending(sound)
+    const sent = await Promise.all(Array.from({ length: 8 }, () => sendNextPage(context)))
+    expect(sent.filter(Boolean)).toHaveLength(1)
+    expect(sound.sent).toHaveLength(1)
   })
 
   test('a coordinator whose heartbeat is late does not take a page from itself', async () => {

@@ -48,7 +48,8 @@ describe.each([
     const page = await pageOf(incidentId, changes)
     return within((tx) => tx.insertPage(page))
   }
-  const claim = (coordinatorId = alive) => within((tx) => tx.claimDuePages(coordinatorId, 1, leaseMs))
+  const claim = (coordinatorId = alive, inHand: string[] = []) =>
+    within((tx) => tx.claimDuePages(coordinatorId, 1, leaseMs, inHand))
   const customerId = () => ground.monitor.customer_id
 
   /** Runs `work` in a transaction that stays open; the returned function ends it. */
@@ -283,7 +284,7 @@ describe.each([
       expect(await claim()).toEqual([])
       await ground.passTime(10)
       await ground.beat(alive)
-      const first = await holding((tx) => tx.claimDuePages(alive, 1, leaseMs))
+      const first = await holding((tx) => tx.claimDuePages(alive, 1, leaseMs, []))
       expect(first.value).toMatchObject([{ incident_id: id, attempts: 1, outcome_unknown: false, outdated: false }])
       expect(await claim(other)).toEqual([])
       await first.end()
@@ -298,12 +299,21 @@ describe.each([
       const id = await open()
       await ground.beat(alive)
       await addPage(id)
-      await claim()
+      const inHand = (await claim()).map((page) => page.id)
       await ground.passTime(4)
       expect(await claim(other)).toEqual([])
       await ground.passTime(1)
-      expect(await claim(alive)).toEqual([])
+      expect(await claim(alive, inHand)).toEqual([])
       expect(await claim(other)).toMatchObject([{ attempts: 2, outcome_unknown: true }])
+    })
+
+    test('that its sender claimed and does not hold is claimed by it again, in doubt', async () => {
+      const id = await open()
+      await ground.beat(alive)
+      await addPage(id)
+      const inHand = (await claim()).map((page) => page.id)
+      expect(await claim(alive, inHand)).toEqual([])
+      expect(await claim(alive)).toMatchObject([{ attempts: 2, outcome_unknown: true }])
     })
 
     test('is settled by the holder of its claim and nobody else', async () => {

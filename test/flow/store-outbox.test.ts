@@ -20,7 +20,7 @@ test('a claim takes no more pages than it was asked for, however the planner run
   const claimed = await own.database.system.begin(async (sql) => {
     // Without these, a join that runs its inner side once a row is what remains.
     for (const way of ['hashjoin', 'mergejoin', 'hashagg', 'sort', 'material']) await sql.unsafe(`set local enable_${way} = off`)
-    return await claimDuePages(sql, newId(), 1, 60_000)
+    return await claimDuePages(sql, newId(), 1, 60_000, [])
   })
   const [{ sending } = { sending: -1 }] = await own.admin<{ sending: number }[]>`
     select count(*)::int as sending from pages where state = 'sending'`

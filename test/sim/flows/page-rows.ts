@@ -58,12 +58,13 @@ export function pageOperations(store: MemoryStore, tx: Ongoing): PageOperations 
       }
       return ids
     },
-    claimDuePages: async (coordinatorId, limit, leaseMs) => {
+    claimDuePages: async (coordinatorId, limit, leaseMs, inHand) => {
       const nowMs = tx.startedMs
-      const isClaimable = ({ state, due_at, claimed_until, claimed_by }: StoredPage): boolean => {
+      const isClaimable = ({ id, state, due_at, claimed_until, claimed_by }: StoredPage): boolean => {
         if ((state !== 'pending' && state !== 'sending') || due_at > nowMs) return false
         if (state === 'pending' || (claimed_until ?? 0) < nowMs) return true
-        return claimed_by !== null && claimed_by !== coordinatorId && heartbeats.isGone(claimed_by, nowMs)
+        if (claimed_by === coordinatorId) return !inHand.includes(id)
+        return claimed_by !== null && heartbeats.isGone(claimed_by, nowMs)
       }
       const due = tx
         .all(pages)
