@@ -366,7 +366,14 @@ describe.each([
       if (sending === undefined) throw new Error('nothing claimed')
       await within((tx) => tx.postponePage(sending, alive, { delayMs: 0, error: 'busy', outcomeUnknown: false }))
       await addPage(id, { kind: 'resolved' })
-      const claims = [...(await claim()), ...(await claim())]
+      const first = await claim()
+      const claims = [
+        ...first,
+        ...(await claim(
+          alive,
+          first.map((page) => page.id),
+        )),
+      ]
       expect(claims.map(({ kind, outdated }) => [kind, outdated]).sort()).toEqual([
         ['down', true],
         ['resolved', false],
