@@ -1,145 +1,50 @@
-/** Mutations of the core: how results become votes, votes a decision, and a decision an incident and its end. */
+/** Mutations of the core: how a failure becomes a suspicion, a suspicion an incident, and how that ends; and the bound that is promised. */
 import type { Mutant } from './mutant.ts'
 
-const quorum = 'test/unit/core-quorum.test.ts'
-const verdict = 'test/unit/core-verdict.test.ts'
 const bound = 'test/unit/core-detection-bound.test.ts'
-const outages = 'test/scenarios/judgement-outages.test.ts'
-const absences = 'test/scenarios/judgement-absences.test.ts'
+const transcripts = 'test/scenarios/judgement-transcripts.test.ts'
 const evidence = 'test/scenarios/judgement-evidence.test.ts'
 
-export const quorumMutants: Mutant[] = [
-  {
-    name: 'quorum-one-less',
-    file: 'coordinator/core/quorum.ts',
-    find: 'if (failing >= quorum && failing > passing)',
-    replace: 'if (failing >= quorum - 1 && failing > passing)',
-    why: 'Nobody is woken on the word of fewer witnesses than the quorum.',
-    caughtBy: { file: quorum, test: 'the decision > f _ _, quorum 2: open, because a missing vote is never a failing one' },
-  },
-  {
-    name: 'majority-ignored',
-    file: 'coordinator/core/quorum.ts',
-    find: ' && failing > passing)',
-    replace: ')',
-    why: 'Down needs more failing than passing witnesses.',
-    caughtBy: { file: quorum, test: 'the decision > f f p p, quorum 2: partial, because as many pass as fail' },
-  },
-  {
-    name: 'missing-vote-fails',
-    file: 'coordinator/core/quorum.ts',
-    find: "failing: groupsWith('fail').difference(passing).size",
-    replace: "failing: groupsWith('fail').union(groupsWith('missing')).difference(passing).size",
-    why: 'A missing vote is never a failing vote.',
-    caughtBy: { file: quorum, test: 'the decision > f _ _, quorum 2: open, because a missing vote is never a failing one' },
-  },
-  {
-    name: 'missing-vote-not-waited-for',
-    file: 'coordinator/core/quorum.ts',
-    find: "if (missing > 0 || passing === 0) return 'open'",
-    replace: "if (passing === 0) return 'open'",
-    why: 'Partial and up are decided with all votes in.',
-    caughtBy: { file: quorum, test: 'the decision > p p _, quorum 2: open, because up needs all votes in' },
-  },
-  {
-    name: 'abstention-fails',
-    file: 'coordinator/core/quorum.ts',
-    find: "failing: groupsWith('fail').difference(passing).size",
-    replace: "failing: groupsWith('fail').union(groupsWith('abstain')).difference(passing).size",
-    why: 'A vantage that abstains says nothing about the mail of the customer.',
-    caughtBy: {
-      file: quorum,
-      test: 'the decision > f a a, quorum 2: open, because an abstention neither: too few healthy vantages',
-    },
-  },
-  {
-    name: 'failure-domains-ignored',
-    file: 'coordinator/core/failure-domain.ts',
-    find: 'if (shareFate(a, b)) group',
-    replace: 'if (a === b) group',
-    why: 'Two vantages that share a region, a network or a return domain are one witness.',
-    caughtBy: { file: quorum, test: 'the decision > ff _, quorum 2: open, because and no quorum of two' },
-  },
-]
-
-export const verdictMutants: Mutant[] = [
-  {
-    name: 'proof-of-health-not-required',
-    file: 'coordinator/core/verdict.ts',
-    find: 'if (proof_started_ms === null || proof_started_ms < test.started_ms) return false',
-    replace: 'if (proof_started_ms !== null && proof_started_ms < test.started_ms) return false',
-    why: 'A failure counts only from a probe that has proved its own health.',
-    caughtBy: { file: verdict, test: 'a verdict > without proof yet, it is waited for' },
-  },
-  {
-    name: 'older-proof-taken',
-    file: 'coordinator/core/verdict.ts',
-    find: 'if (proof_started_ms === null || proof_started_ms < test.started_ms) return false',
-    replace: 'if (proof_started_ms === null) return false',
-    why: 'The proof must have been sent after the failing test was.',
-    caughtBy: { file: verdict, test: 'a verdict > a proof from before the test was sent proves nothing about it' },
-  },
-  {
-    name: 'doubts-ignored',
-    file: 'coordinator/core/verdict.ts',
-    find: 'return !doubts_ms.some((doubtMs) => doubtMs >= test.started_ms && doubtMs <= test.finished_ms)',
-    replace: 'return doubts_ms.every((doubtMs) => doubtMs >= 0)',
-    why: 'A probe that lost its control trip during the test was ill itself, however well it is now.',
-    caughtBy: {
-      file: verdict,
-      test: 'a verdict > a probe whose control trip was lost meanwhile has not proved itself by recovering',
-    },
-  },
-  {
-    name: 'proof-waited-for-without-end',
-    file: 'coordinator/core/verdict.ts',
-    find: 'if (nowMs < test.finished_ms + proofWaitMs)',
-    replace: 'if (nowMs < Number.POSITIVE_INFINITY)',
-    why: 'A probe that cannot prove itself within a minute abstains, so that the others can decide.',
-    caughtBy: { file: verdict, test: 'a verdict > after a minute without proof the word does not count' },
-  },
-  {
-    name: 'greylisting-fails',
-    file: 'coordinator/core/verdict.ts',
-    find: "if (test.outcome === 'deferred' && !context.passed_before)",
-    replace: "if (test.outcome === 'deferred' && context.passed_before === null)",
-    why: 'A deferral of a sender that has never passed is a first greylisting.',
-    caughtBy: { file: verdict, test: 'a verdict > a deferral of who has never passed is a first greylisting' },
-  },
-  {
-    name: 'blocked-address-fails',
-    file: 'coordinator/core/verdict.ts',
-    find: "if (test.outcome === 'blocked') return { verdict: 'abstain', reason: 'sender_blocked' }",
-    replace: "if (test.outcome === 'blocked') return { verdict: 'fail', reason: 'failed' }",
-    why: 'That our address is refused by policy says nothing about the mail of others.',
-    caughtBy: { file: verdict, test: 'a verdict > blocked of a probe that has proved its health: abstain sender_blocked' },
-  },
-  {
-    name: 'standing-verdict-never-stale',
-    file: 'coordinator/core/verdict.ts',
-    find: 'if (nowMs > test.finished_ms + staleAfterMs(monitor))',
-    replace: 'if (nowMs > test.finished_ms + Number.POSITIVE_INFINITY)',
-    why: 'A standing verdict becomes no_data after period, timeout and a minute.',
-    caughtBy: { file: verdict, test: 'a standing verdict > becomes no_data after period, timeout and a minute' },
-  },
-  {
-    name: 'stale-votes-counted',
-    file: 'coordinator/core/votes.ts',
-    find: "if (isStale(latest, rules, nowMs)) return { ...seen, vote: 'missing', reason: 'stale' }",
-    replace: '',
-    why: 'A vote speaks for the present: an old one is missing.',
-    caughtBy: { file: evidence, test: 'a suspicion > counts no vote from a test that is older than a standing verdict may be' },
-  },
-]
-
 export const suspicionMutants: Mutant[] = [
+  {
+    name: 'earlier-test-votes',
+    file: 'coordinator/core/votes.ts',
+    find: 'vantage.tests.filter((test) => test.started_ms >= sinceMs)',
+    replace: 'vantage.tests.filter((test) => test.finished_ms >= sinceMs)',
+    why: 'Only tests sent since the first failing test of the suspicion vote.',
+    caughtBy: { file: transcripts, test: 'votes > a test that was sent before and ends after is no vote' },
+  },
+  {
+    name: 'first-vote-stands',
+    file: 'coordinator/core/votes.ts',
+    find: 'const [latest] = testsSince(vantage, sinceMs)',
+    replace: 'const latest = testsSince(vantage, sinceMs).at(-1)',
+    why: 'Of the tests of a vantage the latest votes.',
+    caughtBy: { file: transcripts, test: 'votes > the latest of a vantage counts' },
+  },
+  {
+    name: 'running-slot-not-waited-for',
+    file: 'coordinator/core/asking.ts',
+    find: 'return nowMs < answersMs ? answersMs : null',
+    replace: 'return null',
+    why: 'A test of the timetable that is already running answers instead of one that is asked for.',
+    caughtBy: { file: transcripts, test: 'suspicion > whose slot is running answers by it, the others are asked' },
+  },
+  {
+    name: 'lost-vantage-asked',
+    file: 'coordinator/core/asking.ts',
+    find: 'if (cast.vantage.lost) return false',
+    replace: '',
+    why: 'Who is not there is not asked.',
+    caughtBy: { file: transcripts, test: 'unconfirmed > the operator is paged at the deadline, and the customer never' },
+  },
   {
     name: 'retest-skipped',
     file: 'coordinator/core/votes.ts',
     find: "if (effectiveMode(rules) !== 'seed' || vantage.probe_id !== suspicion.first_probe_id) return null",
     replace: 'if (rules.vantages > 0 || vantage.probe_id !== suspicion.first_probe_id) return null',
     why: 'In mode seed the suspecting vantage fails only after its re-test.',
-    caughtBy: { file: outages, test: 'an outage > is down once, when the re-test of the suspecting vantage is lost too' },
+    caughtBy: { file: transcripts, test: 'retest > nobody is woken before the re-test is lost too' },
   },
   {
     name: 'retest-not-waited-for',
@@ -147,7 +52,7 @@ export const suspicionMutants: Mutant[] = [
     find: "const retestOut = result === 'down' && nowMs < deadlineMs && retestAwaited(votes, question)",
     replace: 'const retestOut = nowMs < question.since_ms && retestAwaited(votes, question)',
     why: 'A quorum of the others does not stand in for the re-test of the suspecting vantage.',
-    caughtBy: { file: outages, test: 'an outage > others that agree early do not stand in for that re-test' },
+    caughtBy: { file: transcripts, test: 'retest > a quorum of the others does not stand in for it' },
   },
   {
     name: 'one-vantage-not-tested-twice',
@@ -156,8 +61,8 @@ export const suspicionMutants: Mutant[] = [
     replace: 'rules.mode',
     why: 'One vantage is always judged by its double test, whatever its mode.',
     caughtBy: {
-      file: 'test/scenarios/judgement-bound.test.ts',
-      test: 'the detection bound > 1 vantages, quorum 1, fast: is met, and reached',
+      file: transcripts,
+      test: 'one-vantage > in mode fast too',
     },
   },
   {
@@ -166,7 +71,7 @@ export const suspicionMutants: Mutant[] = [
     find: "const held = result === 'down' && !hardFailureLasted(votes, question.since_ms, rules)",
     replace: 'const held = question.since_ms > nowMs && !hardFailureLasted(votes, question.since_ms, rules)',
     why: 'A refusal that lasts less than three minutes wakes nobody.',
-    caughtBy: { file: outages, test: 'a hard failure > of a minute wakes nobody' },
+    caughtBy: { file: transcripts, test: 'hard-failure > a minute of it wakes nobody' },
   },
   {
     name: 'deadline-never-reached',
@@ -175,8 +80,8 @@ export const suspicionMutants: Mutant[] = [
     replace: 'const unconfirmed = nowMs === Number.POSITIVE_INFINITY && state.incident === null',
     why: 'A suspicion whose votes stay out is given up at its deadline, and the operator paged.',
     caughtBy: {
-      file: absences,
-      test: 'too few healthy vantages > are unconfirmed at the deadline: the operator is paged, nobody else',
+      file: transcripts,
+      test: 'unconfirmed > the operator is paged at the deadline, and the customer never',
     },
   },
   {
@@ -185,7 +90,61 @@ export const suspicionMutants: Mutant[] = [
     find: 'if (substitute === undefined) continue',
     replace: 'if (substitute?.probe_id !== null) continue',
     why: 'A lost vantage whose vote is out is replaced from the pool at once.',
-    caughtBy: { file: absences, test: 'a lost vantage > is replaced from the pool at once; its substitute votes in its place' },
+    caughtBy: { file: transcripts, test: 'lost-vantage > its substitute is asked at once and votes in its place' },
+  },
+  {
+    name: 'known-failure-opens-anew',
+    file: 'coordinator/core/suspicion.ts',
+    find: 'failures.findLast(({ started_ms }) => started_ms > afterMs)',
+    replace: 'failures.at(-1)',
+    why: 'What was known when an incident was ended by hand opens no new one.',
+    caughtBy: { file: transcripts, test: 'by-hand > the next failing test opens another' },
+  },
+  {
+    name: 'silence-not-told',
+    file: 'coordinator/core/judgement.ts',
+    find: "effects: [{ kind: 'open_incident', incident_kind: 'unconfirmed', since_ms: nowMs, last_good_ms: null, votes: [] }],",
+    replace: 'effects: [],',
+    why: 'That nobody has anything to say is told to the operator.',
+    caughtBy: { file: transcripts, test: 'silence > silence of all is told to the operator, and ends by itself' },
+  },
+  {
+    name: 'deadline-in-an-empty-room',
+    file: 'coordinator/core/suspicion.ts',
+    find: 'Math.max(suspicion.deadline_ms, evidence.observing_since_ms + answerMs(rules))',
+    replace: 'suspicion.deadline_ms + 0 * evidence.observing_since_ms * answerMs(rules)',
+    why: 'After a break of the coordinator the time to answer starts anew.',
+    caughtBy: {
+      file: transcripts,
+      test: 'coordinator-away > a suspicion that was just opened is not given up before all could answer',
+    },
+  },
+  {
+    name: 'passes-not-asked-again',
+    file: 'coordinator/core/asking.ts',
+    find: "if (cast.vote === 'pass') return passIsAskedAgain(",
+    replace: "if (cast.vote === 'pass') return cast.test === null && passIsAskedAgain(",
+    why: 'Whoever passed is asked again when another begins to fail.',
+    caughtBy: { file: transcripts, test: 'open-question > those that pass find it before their own slots do' },
+  },
+  {
+    name: 'one-question-only',
+    file: 'coordinator/core/suspicion.ts',
+    find: 'const down = [first, ...others].find(({ isDown }) => isDown)',
+    replace: 'const down = [first].find(({ isDown }) => isDown)',
+    why: 'What passed before a new outage does not speak against it while an older question is open.',
+    caughtBy: {
+      file: 'test/scenarios/judgement-bound.test.ts',
+      test: 'an outage that begins while one vantage fails alone > is found within the bound in mode fast',
+    },
+  },
+  {
+    name: 'lost-vantage-waited-for',
+    file: 'coordinator/core/suspicion.ts',
+    find: "inTime === 'open' && nowMs >= deadlineMs ? decideWithoutAbsent",
+    replace: "inTime === 'open' && nowMs < 0 ? decideWithoutAbsent",
+    why: 'At the deadline a quorum that is there and passes needs no lost vantage.',
+    caughtBy: { file: transcripts, test: 'unconfirmed > a quorum that passes without a lost vantage is up' },
   },
   {
     name: 'old-news-suspects',
@@ -216,8 +175,8 @@ export const incidentMutants: Mutant[] = [
     replace: 'if (witnessCount(votes) > 1) return passing >= 1',
     why: 'Where there are several witnesses, an incident ends when two of them pass.',
     caughtBy: {
-      file: evidence,
-      test: 'an open incident > is not resolved by two passes from one region, but by two from two',
+      file: transcripts,
+      test: 'recovery > two passes from one region end nothing',
     },
   },
   {
@@ -234,7 +193,7 @@ export const incidentMutants: Mutant[] = [
     find: "return vote === 'pass' && (previous?.outcome === 'ok' || previous?.outcome === 'slow')",
     replace: "return vote === 'pass' && previous !== null",
     why: 'One vantage needs two passes in a row.',
-    caughtBy: { file: outages, test: 'recovery > one vantage: two passes in a row' },
+    caughtBy: { file: transcripts, test: 'recovery > one vantage: two passes in a row' },
   },
 ]
 

@@ -1,7 +1,7 @@
 /** The promise, measured: the worst start of an outage is just after a slot, and then the formula holds to the second. */
 import { describe, expect, test } from 'vitest'
 import { detectionBoundS, detectionBudgetS } from '../../coordinator/core/detection-bound.ts'
-import type { Mode } from '../../coordinator/core/evidence.ts'
+import type { Mode, MonitorRules } from '../../coordinator/core/evidence.ts'
 import { defaultRules, type Setting } from '../support/judgement-setting.ts'
 import { Story } from '../support/judgement-story.ts'
 
@@ -30,5 +30,26 @@ describe('the detection bound', () => {
     expect(Math.abs(worst - (boundS - 1))).toBeLessThanOrEqual(2)
     for (let startS = period_s; startS < 2 * period_s; startS += 97)
       expect(detected(course, startS)).toBeLessThanOrEqual(boundS + 2)
+  })
+})
+
+describe('an outage that begins while one vantage fails alone', () => {
+  const regions = ['eu', 'us', 'ap', 'sa', 'me', 'oc', 'in', 'ca']
+  const timing = { period_s: 300, quorum: 2 }
+  const alone = (outageAt: number, rules: Partial<MonitorRules>) =>
+    new Story({
+      regions,
+      rules: { ...timing, ...rules },
+      mail: (region, at) => (at >= outageAt || (region === 'me' && at >= 19 * 60) ? 'lost' : 'ok'),
+    })
+
+  // What passed before the outage does not speak against it, whenever the question about the one vantage was asked.
+  test.each(['seed', 'fast', 'hedged'] as const)('is found within the bound in mode %s', (mode) => {
+    for (let outageAt = 120 * 60; outageAt < 130 * 60; outageAt += 13) {
+      const story = alone(outageAt, { mode }).until(160 * 60)
+      const { rules } = story
+      expect(story.opened.map(({ kind }) => kind)).toEqual(['down'])
+      expect((story.opened[0]?.at ?? 0) - outageAt).toBeLessThanOrEqual(detectionBoundS({ ...rules }))
+    }
   })
 })

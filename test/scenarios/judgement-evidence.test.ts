@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Outcome } from '../../common/wire/test.ts'
 import type { Evidence, MonitorState, OpenIncident, VantageEvidence } from '../../coordinator/core/evidence.ts'
-import { initialMonitorState, judge, resolveByHand } from '../../coordinator/core/judgement.ts'
+import { initialMonitorState, judge } from '../../coordinator/core/judgement.ts'
 import type { TestFact } from '../../coordinator/core/verdict.ts'
 import { defaultRules } from '../support/judgement-setting.ts'
 
@@ -80,11 +80,6 @@ describe('a suspicion', () => {
     expect(state).toMatchObject({ decision: 'suspected', suspicion: { substitutes: { ap: 'sa' } } })
   })
 
-  test('does not ask who is not there', () => {
-    const lost = vantage('ap', [], { lost: true })
-    expect(effects(up, evidence([vantage('eu', lostTwice), vantage('us', []), lost]))).toEqual(['ask us'])
-  })
-
   test('is not opened by old news', () => {
     const well = (region: string) => vantage(region, [ended('ok', 9, 5)])
     const old = evidence([vantage('eu', [ended('timeout', 5000, 4400)]), well('us'), well('ap')])
@@ -104,35 +99,10 @@ describe('an open incident', () => {
     expect(effects(state, evidence(sent(21)))).not.toContain('resolve_incident')
     expect(effects(state, evidence(sent(20)))).toContain('resolve_incident')
   })
-
-  test('is not resolved by two passes from one region, but by two from two', () => {
-    const passes = (probe: string, region: string) => ({ ...vantage(region, [ended('ok', 9, 5)]), probe_id: probe })
-    const failing = vantage('us', [ended('timeout', 700, 100, 'open')])
-    expect(effects(down(), evidence([passes('a', 'eu'), passes('b', 'eu'), failing]))).not.toContain('resolve_incident')
-    expect(effects(down(), evidence([passes('a', 'eu'), passes('b', 'ap'), failing]))).toContain('resolve_incident')
-  })
-
-  test('asks in its rhythm those that do not test by themselves', () => {
-    const state = down({ asked_ms: ago(300) })
-    const own = vantage('eu', [ended('timeout', 700, 100, 'open')])
-    const byJob = vantage('us', [ended('timeout', 700, 100, 'job')])
-    expect(effects(state, evidence([own, byJob, vantage('ap', [])]))).toEqual(['ask us', 'ask ap'])
-  })
 })
 
 describe('without a suspicion', () => {
   test('a monitor that nobody watches any more is not all well', () => {
     expect(effects(up, evidence([]))).toEqual(['open_incident'])
-  })
-
-  test('two silent vantages of one region are one silent witness', () => {
-    const heard = vantage('eu', [ended('ok', 9, 5)])
-    const silent = (probe: string) => ({ ...vantage('us', [ended('ok', 5000, 4996)]), probe_id: probe })
-    expect(effects(up, evidence([heard, silent('a'), silent('b')]))).toEqual(['open_incident'])
-  })
-
-  test('what was known when somebody ended the incident opens no new one', () => {
-    const both = [vantage('eu', lostTwice), vantage('us', lostTwice)]
-    expect(effects(resolveByHand(down(), nowMs), evidence(both))).toEqual([])
   })
 })

@@ -5,10 +5,10 @@
  *   20:05 suspected test_failed
  *   20:06 ask us, ap
  *   40:31 down quorum_fails
- *   40:31 PAGE customer: eu fail, us fail, ap fail
+ *   40:31 PAGE customer, since 20:00: eu fail, us fail, ap fail
  */
 import type { Evidence, MonitorRules, MonitorState, VantageEvidence, VoteView } from '../../coordinator/core/evidence.ts'
-import { initialMonitorState, isQuiet, judge } from '../../coordinator/core/judgement.ts'
+import { initialMonitorState, isQuiet, judge, resolveByHand } from '../../coordinator/core/judgement.ts'
 import type { TestFact } from '../../coordinator/core/verdict.ts'
 import { defaultRules, fateMs, outcomeOf, type Setting } from './judgement-setting.ts'
 
@@ -37,10 +37,7 @@ const clock = (ms: number): string => {
 export class Story {
   readonly lines: string[] = []
   readonly rules: MonitorRules
-  readonly opened: { at: number; kind: string; since: number; votes: VoteView[] }[] = []
-  readonly asks: { at: number; region: string; cause: string }[] = []
-  readonly resolved: number[] = []
-  readonly confirmed: number[] = []
+  readonly opened: { at: number; kind: string }[] = []
   state: MonitorState
   readonly #setting: Required<Setting>
   readonly #probes: Probe[]
@@ -141,24 +138,16 @@ export class Story {
     for (const effect of judgement.effects) {
       switch (effect.kind) {
         case 'ask':
-          this.asks.push({ at: this.second(), region: effect.probe_id, cause: effect.cause })
           this.#giveJob(effect.probe_id)
           break
         case 'open_incident':
-          this.opened.push({
-            at: this.second(),
-            kind: effect.incident_kind,
-            since: (effect.since_ms - startMs) / 1000,
-            votes: effect.votes,
-          })
-          this.#tell(`PAGE ${effect.incident_kind === 'down' ? 'customer' : 'operator'}: ${ballots(effect.votes)}`)
+          this.opened.push({ at: this.second(), kind: effect.incident_kind })
+          this.#tellPage(effect.incident_kind === 'down' ? 'customer' : 'operator', effect)
           break
         case 'confirm_incident':
-          this.confirmed.push(this.second())
-          this.#tell(`PAGE customer: ${ballots(effect.votes)}`)
+          this.#tellPage('customer', effect)
           break
         case 'resolve_incident':
-          this.resolved.push(this.second())
           this.#tell('RESOLVED')
       }
     }
@@ -169,6 +158,13 @@ export class Story {
   /** A test out of turn that nobody but a person asked for. */
   testNow(region: string): void {
     this.#giveJob(region)
+  }
+
+  /** Somebody ends the incident, as flow/incident.ts does. */
+  resolveByHand(): void {
+    this.state = resolveByHand(this.state, this.#nowMs)
+    this.#tell(`${this.state.decision} ${this.state.reason}`)
+    this.judge()
   }
 
   #evidenceOf(probe: Probe, lost: boolean): VantageEvidence {
@@ -194,6 +190,10 @@ export class Story {
 
   #tell(line: string): void {
     this.lines.push(`${clock(this.#nowMs)} ${line}`)
+  }
+
+  #tellPage(whom: 'customer' | 'operator', { since_ms, votes }: { since_ms: number; votes: VoteView[] }): void {
+    this.#tell(`PAGE ${whom}, since ${clock(since_ms)}: ${ballots(votes)}`)
   }
 
   #coordinating = (ms: number): boolean => this.#setting.coordinating((ms - startMs) / 1000)

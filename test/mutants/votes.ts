@@ -1,0 +1,130 @@
+/** Mutations of the core: how results become votes, and votes a decision. */
+import type { Mutant } from './mutant.ts'
+
+const quorum = 'test/unit/core-quorum.test.ts'
+const verdict = 'test/unit/core-verdict.test.ts'
+const evidence = 'test/scenarios/judgement-evidence.test.ts'
+
+export const quorumMutants: Mutant[] = [
+  {
+    name: 'quorum-one-less',
+    file: 'coordinator/core/quorum.ts',
+    find: 'if (failing >= quorum && failing > passing)',
+    replace: 'if (failing >= quorum - 1 && failing > passing)',
+    why: 'Nobody is woken on the word of fewer witnesses than the quorum.',
+    caughtBy: { file: quorum, test: 'the decision > f _ _, quorum 2: open, because a missing vote is never a failing one' },
+  },
+  {
+    name: 'majority-ignored',
+    file: 'coordinator/core/quorum.ts',
+    find: ' && failing > passing)',
+    replace: ')',
+    why: 'Down needs more failing than passing witnesses.',
+    caughtBy: { file: quorum, test: 'the decision > f f p p, quorum 2: partial, because as many pass as fail' },
+  },
+  {
+    name: 'missing-vote-fails',
+    file: 'coordinator/core/quorum.ts',
+    find: "failing: groupsWith('fail').difference(passing).size",
+    replace: "failing: groupsWith('fail').union(groupsWith('missing')).difference(passing).size",
+    why: 'A missing vote is never a failing vote.',
+    caughtBy: { file: quorum, test: 'the decision > f _ _, quorum 2: open, because a missing vote is never a failing one' },
+  },
+  {
+    name: 'missing-vote-not-waited-for',
+    file: 'coordinator/core/quorum.ts',
+    find: "if (missing > 0 || passing === 0) return 'open'",
+    replace: "if (passing === 0) return 'open'",
+    why: 'Partial and up are decided with all votes in.',
+    caughtBy: { file: quorum, test: 'the decision > p p _, quorum 2: open, because up needs all votes in' },
+  },
+  {
+    name: 'abstention-fails',
+    file: 'coordinator/core/quorum.ts',
+    find: "failing: groupsWith('fail').difference(passing).size",
+    replace: "failing: groupsWith('fail').union(groupsWith('abstain')).difference(passing).size",
+    why: 'A vantage that abstains says nothing about the mail of the customer.',
+    caughtBy: {
+      file: quorum,
+      test: 'the decision > f a a, quorum 2: open, because an abstention neither: too few healthy vantages',
+    },
+  },
+  {
+    name: 'failure-domains-ignored',
+    file: 'coordinator/core/failure-domain.ts',
+    find: 'if (shareFate(a, b)) group',
+    replace: 'if (a === b) group',
+    why: 'Two vantages that share a region, a network or a return domain are one witness.',
+    caughtBy: { file: quorum, test: 'the decision > ff _, quorum 2: open, because and no quorum of two' },
+  },
+]
+
+export const verdictMutants: Mutant[] = [
+  {
+    name: 'proof-of-health-not-required',
+    file: 'coordinator/core/verdict.ts',
+    find: 'if (proof_started_ms === null || proof_started_ms < test.started_ms) return false',
+    replace: 'if (proof_started_ms !== null && proof_started_ms < test.started_ms) return false',
+    why: 'A failure counts only from a probe that has proved its own health.',
+    caughtBy: { file: verdict, test: 'a verdict > without proof yet, it is waited for' },
+  },
+  {
+    name: 'older-proof-taken',
+    file: 'coordinator/core/verdict.ts',
+    find: 'if (proof_started_ms === null || proof_started_ms < test.started_ms) return false',
+    replace: 'if (proof_started_ms === null) return false',
+    why: 'The proof must have been sent after the failing test was.',
+    caughtBy: { file: verdict, test: 'a verdict > a proof from before the test was sent proves nothing about it' },
+  },
+  {
+    name: 'doubts-ignored',
+    file: 'coordinator/core/verdict.ts',
+    find: 'return !doubts_ms.some((doubtMs) => doubtMs >= test.started_ms && doubtMs <= test.finished_ms)',
+    replace: 'return doubts_ms.every((doubtMs) => doubtMs >= 0)',
+    why: 'A probe that lost its control trip during the test was ill itself, however well it is now.',
+    caughtBy: {
+      file: verdict,
+      test: 'a verdict > a probe whose control trip was lost meanwhile has not proved itself by recovering',
+    },
+  },
+  {
+    name: 'proof-waited-for-without-end',
+    file: 'coordinator/core/verdict.ts',
+    find: 'if (nowMs < test.finished_ms + proofWaitMs)',
+    replace: 'if (nowMs < Number.POSITIVE_INFINITY)',
+    why: 'A probe that cannot prove itself within a minute abstains, so that the others can decide.',
+    caughtBy: { file: verdict, test: 'a verdict > after a minute without proof the word does not count' },
+  },
+  {
+    name: 'greylisting-fails',
+    file: 'coordinator/core/verdict.ts',
+    find: "if (test.outcome === 'deferred' && !context.passed_before)",
+    replace: "if (test.outcome === 'deferred' && context.passed_before === null)",
+    why: 'A deferral of a sender that has never passed is a first greylisting.',
+    caughtBy: { file: verdict, test: 'a verdict > a deferral of who has never passed is a first greylisting' },
+  },
+  {
+    name: 'blocked-address-fails',
+    file: 'coordinator/core/verdict.ts',
+    find: "if (test.outcome === 'blocked') return { verdict: 'abstain', reason: 'sender_blocked' }",
+    replace: "if (test.outcome === 'blocked') return { verdict: 'fail', reason: 'failed' }",
+    why: 'That our address is refused by policy says nothing about the mail of others.',
+    caughtBy: { file: verdict, test: 'a verdict > blocked of a probe that has proved its health: abstain sender_blocked' },
+  },
+  {
+    name: 'standing-verdict-never-stale',
+    file: 'coordinator/core/verdict.ts',
+    find: 'if (nowMs > test.finished_ms + staleAfterMs(monitor))',
+    replace: 'if (nowMs > test.finished_ms + Number.POSITIVE_INFINITY)',
+    why: 'A standing verdict becomes no_data after period, timeout and a minute.',
+    caughtBy: { file: verdict, test: 'a standing verdict > becomes no_data after period, timeout and a minute' },
+  },
+  {
+    name: 'stale-votes-counted',
+    file: 'coordinator/core/votes.ts',
+    find: "if (isStale(latest, rules, nowMs)) return { ...seen, vote: 'missing', reason: 'stale' }",
+    replace: '',
+    why: 'A vote speaks for the present: an old one is missing.',
+    caughtBy: { file: evidence, test: 'a suspicion > counts no vote from a test that is older than a standing verdict may be' },
+  },
+]
