@@ -66,6 +66,10 @@ export type OpenIncident = {
   opened_ms: number
   /** When the vantages were last asked to test out of turn. */
   asked_ms: number
+  /** One of a series (flapping.ts): it ends when mail has returned steadily. */
+  flapping: boolean
+  /** Since when the votes have said without a break that it is over; null: they do not. */
+  well_since_ms: number | null
 }
 
 export type MonitorState = {
@@ -82,6 +86,8 @@ export type MonitorState = {
   settled: Record<string, number>
   /** The same for all vantages, set when a person has ended an incident. */
   settled_all_ms: number
+  /** When the customer was told that an outage began or ended, newest first; older than flapping.ts counts are dropped. */
+  notices_ms: number[]
 }
 
 export type JudgementReason =
@@ -98,6 +104,7 @@ export type JudgementReason =
   | 'votes_stayed_out'
   | 'no_fresh_results'
   | 'incident_open'
+  | 'flapping'
   | 'recovered'
   | 'resolved_by_hand'
 
@@ -118,11 +125,13 @@ export type Effect =
       incident_kind: 'down' | 'unconfirmed'
       since_ms: number
       last_good_ms: number | null
+      flapping: boolean
       votes: VoteView[]
     }
   /** An unconfirmed incident has found its quorum. */
-  | { kind: 'confirm_incident'; since_ms: number; votes: VoteView[] }
-  | { kind: 'resolve_incident'; votes: VoteView[] }
+  | { kind: 'confirm_incident'; since_ms: number; flapping: boolean; votes: VoteView[] }
+  /** `well_since_ms`: since when mail returns, by the votes; null where nobody knew that it did not. */
+  | { kind: 'resolve_incident'; well_since_ms: number | null; votes: VoteView[] }
 
 export type Judgement = {
   state: MonitorState

@@ -1,6 +1,7 @@
 /** An open incident: who is tested out of turn, and when it is over (DESIGN 3.3). */
 import type { Effect, Evidence, Judgement, MonitorRules, MonitorState, OpenIncident } from './evidence.ts'
 import { witnesses } from './failure-domain.ts'
+import { allClearMs, withNotice } from './flapping.ts'
 import { settleKnown, turn } from './suspicion.ts'
 import { type CastVote, castVote, tallyVotes, testsItself, testsSince, viewOf } from './votes.ts'
 
@@ -17,24 +18,24 @@ export function judgeIncident(
   const planned = evidence.vantages.filter((vantage) => vantage.planned)
   const votes = planned.map((vantage) => castVote(vantage, incident.opened_ms, null, rules, nowMs))
   const views = votes.map(viewOf)
-  if (recovered(votes, incident, rules)) {
+  const well_since_ms = recovered(votes, incident, rules) ? (incident.well_since_ms ?? nowMs) : null
+  const endsMs = well_since_ms === null ? null : allClearMs(incident, state, well_since_ms)
+  if (endsMs !== null && nowMs >= endsMs) {
+    const notices_ms = withNotice(state, nowMs)
+    const ended = { ...settleKnown(state, evidence), incident: null, suspicion: null, hedge: null, notices_ms }
     return {
-      state: turn({ ...settleKnown(state, evidence), incident: null, suspicion: null, hedge: null }, 'up', 'recovered', nowMs),
-      effects: [{ kind: 'resolve_incident', votes: views }],
+      state: turn(ended, 'up', 'recovered', nowMs),
+      effects: [{ kind: 'resolve_incident', well_since_ms, votes: views }],
       wake_ms: nowMs,
       votes: views,
     }
   }
-  const asking = ask(votes, incident, rules, nowMs)
+  const asking = ask(votes, { ...incident, well_since_ms }, rules, nowMs)
+  const reason = endsMs !== null ? 'flapping' : state.decision === 'down' ? state.reason : 'incident_open'
   return {
-    state: turn(
-      { ...state, incident: asking.incident },
-      'down',
-      state.decision === 'down' ? state.reason : 'incident_open',
-      nowMs,
-    ),
+    state: turn({ ...state, incident: asking.incident }, 'down', reason, nowMs),
     effects: asking.effects,
-    wake_ms: asking.wakeMs,
+    wake_ms: Math.min(asking.wakeMs, endsMs ?? asking.wakeMs),
     votes: views,
   }
 }
@@ -60,7 +61,8 @@ function ask(votes: CastVote[], incident: OpenIncident, rules: MonitorRules, now
   const passes = votes.filter((vote) => vote.vote === 'pass' && vote.test !== null)
   const newestPassMs = Math.max(0, ...passes.map((vote) => vote.test?.finished_ms ?? 0))
   const rhythmMs = incident.asked_ms + rules.open_period_s * 1000
-  const recoveryMs = newestPassMs > incident.asked_ms ? incident.asked_ms + recoveryAskMs : Number.POSITIVE_INFINITY
+  const mayRecover = newestPassMs > incident.asked_ms && incident.well_since_ms === null
+  const recoveryMs = mayRecover ? incident.asked_ms + recoveryAskMs : Number.POSITIVE_INFINITY
   const nextMs = Math.min(rhythmMs, recoveryMs)
   if (nowMs < nextMs) return { incident, effects: [], wakeMs: nextMs }
   const signOfRecovery = nowMs >= recoveryMs

@@ -7,9 +7,10 @@
  */
 import type { Evidence, Judgement, MonitorRules, MonitorState } from './evidence.ts'
 import { witnesses } from './failure-domain.ts'
+import { withNotice } from './flapping.ts'
 import { hedge } from './hedge.ts'
 import { judgeIncident } from './incident.ts'
-import { judgeSuspicion, openSuspicion, turn } from './suspicion.ts'
+import { judgeSuspicion, newIncident, openSuspicion, turn } from './suspicion.ts'
 import { staleAfterMs, standingVerdict, type Verdict } from './verdict.ts'
 
 export type { Decision, Effect, Evidence, Judgement, Mode, MonitorRules, MonitorState } from './evidence.ts'
@@ -24,6 +25,7 @@ export const initialMonitorState = (nowMs: number): MonitorState => ({
   hedge: null,
   settled: {},
   settled_all_ms: 0,
+  notices_ms: [],
 })
 
 /** Nothing is suspected and all is well: another good result needs no judgement. */
@@ -55,7 +57,9 @@ function judgeOnce(state: MonitorState, rules: MonitorRules, evidence: Evidence,
 
 /** Somebody ended the incident by hand: what was known of it opens no new one. */
 export function resolveByHand(state: MonitorState, nowMs: number): MonitorState {
-  return turn({ ...state, incident: null, suspicion: null, hedge: null, settled_all_ms: nowMs }, 'up', 'resolved_by_hand', nowMs)
+  const notices_ms = state.incident?.kind === 'down' ? withNotice(state, nowMs) : state.notices_ms
+  const ended = { ...state, incident: null, suspicion: null, hedge: null, settled_all_ms: nowMs, notices_ms }
+  return turn(ended, 'up', 'resolved_by_hand', nowMs)
 }
 
 /** Before the first verified return nobody is paged: it is also the proof that we may mail there. */
@@ -85,7 +89,10 @@ function judgeStanding(state: MonitorState, rules: MonitorRules, evidence: Evide
   const decided = (decision: MonitorState['decision'], reason: MonitorState['reason']): Judgement => ({
     // The reason tells why the decision was taken: as long as that stands, so does the reason.
     state: turn({ ...next, incident: null }, decision, decision === state.decision ? state.reason : reason, nowMs),
-    effects: [...hedging.effects, ...(state.incident === null ? [] : [{ kind: 'resolve_incident' as const, votes: [] }])],
+    effects: [
+      ...hedging.effects,
+      ...(state.incident === null ? [] : [{ kind: 'resolve_incident' as const, well_since_ms: null, votes: [] }]),
+    ],
     wake_ms: Math.min(staleMs + 1000, hedging.wake_ms ?? Number.POSITIVE_INFINITY),
     votes: [],
   })
@@ -122,10 +129,11 @@ function judgeSilence(state: MonitorState, rules: MonitorRules, nowMs: number): 
   const wake_ms = nowMs + rules.open_period_s * 1000
   const silent = turn(state, 'unconfirmed', 'no_fresh_results', nowMs)
   if (state.incident !== null) return { state: silent, effects: [], wake_ms, votes: [] }
-  const incident = { kind: 'unconfirmed' as const, since_ms: nowMs, opened_ms: nowMs, asked_ms: nowMs }
   return {
-    state: { ...silent, incident },
-    effects: [{ kind: 'open_incident', incident_kind: 'unconfirmed', since_ms: nowMs, last_good_ms: null, votes: [] }],
+    state: { ...silent, incident: newIncident('unconfirmed', nowMs, nowMs) },
+    effects: [
+      { kind: 'open_incident', incident_kind: 'unconfirmed', since_ms: nowMs, last_good_ms: null, flapping: false, votes: [] },
+    ],
     wake_ms,
     votes: [],
   }

@@ -1,7 +1,17 @@
 /** The one open question about a monitor: opened by a failing test, answered by the votes, or given up at its deadline. */
 import { answerMs, askMissing, nextWake } from './asking.ts'
-import type { Effect, Evidence, Judgement, MonitorRules, MonitorState, Suspicion, VantageEvidence } from './evidence.ts'
+import type {
+  Effect,
+  Evidence,
+  Judgement,
+  MonitorRules,
+  MonitorState,
+  OpenIncident,
+  Suspicion,
+  VantageEvidence,
+} from './evidence.ts'
 import { shareFate } from './failure-domain.ts'
+import { isSeries, withNotice } from './flapping.ts'
 import { deadlineOf, otherQuestions, settledMs } from './question.ts'
 import { decide, type Quorum } from './quorum.ts'
 import type { TestFact } from './verdict.ts'
@@ -66,11 +76,9 @@ export function judgeSuspicion(
   }
   const { question, votes, deadlineMs, held } = first
   const unconfirmed = nowMs >= deadlineMs && state.incident === null
-  const incident = unconfirmed
-    ? { kind: 'unconfirmed' as const, since_ms: question.since_ms, opened_ms: nowMs, asked_ms: nowMs }
-    : state.incident
+  const incident = unconfirmed ? newIncident('unconfirmed', question.since_ms, nowMs) : state.incident
   const asking = askMissing(question, votes, held, rules, incident !== null, nowMs)
-  const opening = unconfirmed ? [openEffect('unconfirmed', question, evidence, votes)] : []
+  const opening = unconfirmed ? [openEffect('unconfirmed', question, evidence, votes, false)] : []
   const next = { ...state, suspicion: asking.suspicion, hedge: null, incident }
   return {
     state: turn(next, ...decisionSoFar(next, votes, held), nowMs),
@@ -130,13 +138,15 @@ const retestAwaited = (votes: CastVote[], suspicion: Suspicion): boolean =>
   )
 
 function declareDown(state: MonitorState, suspicion: Suspicion, evidence: Evidence, votes: CastVote[], nowMs: number): Judgement {
+  const flapping = isSeries(state, nowMs)
   const effect: Effect =
     state.incident === null
-      ? openEffect('down', suspicion, evidence, votes)
-      : { kind: 'confirm_incident', since_ms: suspicion.since_ms, votes: votes.map(viewOf) }
-  const incident = { kind: 'down' as const, since_ms: suspicion.since_ms, opened_ms: nowMs, asked_ms: nowMs }
+      ? openEffect('down', suspicion, evidence, votes, flapping)
+      : { kind: 'confirm_incident', since_ms: suspicion.since_ms, flapping, votes: votes.map(viewOf) }
+  const incident = { ...newIncident('down', suspicion.since_ms, nowMs), flapping }
+  const down = { ...state, suspicion: null, hedge: null, incident, notices_ms: withNotice(state, nowMs) }
   return {
-    state: turn({ ...state, suspicion: null, hedge: null, incident }, 'down', 'quorum_fails', nowMs),
+    state: turn(down, 'down', flapping ? 'flapping' : 'quorum_fails', nowMs),
     effects: [effect],
     // The incident has its own rhythm; its first look comes at once.
     wake_ms: nowMs,
@@ -146,7 +156,8 @@ function declareDown(state: MonitorState, suspicion: Suspicion, evidence: Eviden
 
 function settle(state: MonitorState, evidence: Evidence, votes: CastVote[], result: 'up' | 'partial', nowMs: number): Judgement {
   const reason = result === 'up' ? 'nothing_fails' : 'some_vantages_pass'
-  const effects: Effect[] = state.incident === null ? [] : [{ kind: 'resolve_incident', votes: votes.map(viewOf) }]
+  const effects: Effect[] =
+    state.incident === null ? [] : [{ kind: 'resolve_incident', well_since_ms: null, votes: votes.map(viewOf) }]
   return {
     state: turn({ ...settleKnown(state, evidence), suspicion: null, hedge: null, incident: null }, result, reason, nowMs),
     effects,
@@ -163,7 +174,22 @@ export function settleKnown(state: MonitorState, evidence: Evidence): MonitorSta
   return { ...state, settled: { ...state.settled, ...Object.fromEntries(newest) } }
 }
 
-function openEffect(kind: 'down' | 'unconfirmed', suspicion: Suspicion, evidence: Evidence, votes: CastVote[]): Effect {
+export const newIncident = (kind: OpenIncident['kind'], sinceMs: number, nowMs: number): OpenIncident => ({
+  kind,
+  since_ms: sinceMs,
+  opened_ms: nowMs,
+  asked_ms: nowMs,
+  flapping: false,
+  well_since_ms: null,
+})
+
+function openEffect(
+  kind: OpenIncident['kind'],
+  suspicion: Suspicion,
+  evidence: Evidence,
+  votes: CastVote[],
+  flapping: boolean,
+): Effect {
   const good = evidence.vantages
     .flatMap((vantage) => vantage.tests)
     .filter((test) => (test.outcome === 'ok' || test.outcome === 'slow') && test.started_ms < suspicion.since_ms)
@@ -173,6 +199,7 @@ function openEffect(kind: 'down' | 'unconfirmed', suspicion: Suspicion, evidence
     incident_kind: kind,
     since_ms: suspicion.since_ms,
     last_good_ms: last,
+    flapping,
     votes: votes.map(viewOf),
   }
 }

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Outcome } from '../../common/wire/test.ts'
 import type { Evidence, MonitorState, OpenIncident, VantageEvidence } from '../../coordinator/core/evidence.ts'
-import { initialMonitorState, judge } from '../../coordinator/core/judgement.ts'
+import { initialMonitorState, judge, resolveByHand } from '../../coordinator/core/judgement.ts'
+import { newIncident } from '../../coordinator/core/suspicion.ts'
 import type { TestFact } from '../../coordinator/core/verdict.ts'
 import { defaultRules } from '../support/judgement-setting.ts'
 
@@ -45,7 +46,7 @@ const down = (incident: Partial<OpenIncident> = {}): MonitorState => ({
   ...up,
   decision: 'down',
   reason: 'quorum_fails',
-  incident: { kind: 'down', since_ms: ago(7200), opened_ms: ago(6000), asked_ms: ago(10), ...incident },
+  incident: { ...newIncident('down', ago(7200), ago(6000)), asked_ms: ago(10), ...incident },
 })
 const effects = (state: MonitorState, of: Evidence) =>
   judge(state, defaultRules, of, nowMs).effects.map((effect) => (effect.kind === 'ask' ? `ask ${effect.probe_id}` : effect.kind))

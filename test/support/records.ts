@@ -4,6 +4,7 @@ import { systemRuntime, uuidv7 } from '../../common/runtime.ts'
 import { createKeyPair } from '../../common/wire/keys.ts'
 import type { Outcome, TestPlan } from '../../common/wire/test.ts'
 import { initialMonitorState } from '../../coordinator/core/judgement.ts'
+import { newIncident } from '../../coordinator/core/suspicion.ts'
 import { insertAssignment } from '../../coordinator/store/assignments.ts'
 import type { Sql } from '../../coordinator/store/connection.ts'
 import { insertIncident, insertIncidentEvent } from '../../coordinator/store/incident-log.ts'
@@ -120,7 +121,7 @@ export async function addIncident(
     ...initialMonitorState(nowMs),
     watched: true,
     decision: 'down',
-    incident: { kind: 'down', since_ms: nowMs - 700_000, opened_ms: nowMs, asked_ms: nowMs },
+    incident: newIncident('down', nowMs - 700_000, nowMs),
   }
   await sql`
     update monitor_states set state = ${sql.json(state as never)}, decision = 'down', incident_id = ${incident.id}
