@@ -14,6 +14,7 @@ import type { CoordinatorConfig } from './config.ts'
 import { assignNext, reviewAssignments } from './flow/assign.ts'
 import type { DatabaseContext } from './flow/context.ts'
 import { escalateNext } from './flow/escalate.ts'
+import { reviewFleet } from './flow/fleet.ts'
 import { judgeNext } from './flow/judge.ts'
 import { Outgoing, type SendContext, sendNextPage } from './flow/send-pages.ts'
 import { startWorker, type Worker } from './flow/worker.ts'
@@ -197,13 +198,16 @@ async function startWorkers(context: DatabaseContext & SendContext): Promise<() 
       logger.error({ err: error }, `reviewing assignments: ${errorMessage(error)}`),
     ),
   )
+  const stopFleetReviews = repeat(runtime, reviewMs, () =>
+    reviewFleet(context).catch((error: unknown) => logger.error({ err: error }, `reviewing the fleet: ${errorMessage(error)}`)),
+  )
   const stopTidying = repeat(runtime, tidyMs, async () => {
     await tidyUp(database.system)
       .then((removed) => logger.debug({ removed }, 'tidied up'))
       .catch((error: unknown) => logger.error({ err: error }, `tidying up: ${errorMessage(error)}`))
   })
   return async () => {
-    await Promise.all([stopReviews(), stopTidying()])
+    await Promise.all([stopReviews(), stopFleetReviews(), stopTidying()])
     await Promise.all(unlisten.map((end) => end()))
     await Promise.all(Object.values(workers).map((worker) => worker.stop()))
   }

@@ -38,6 +38,8 @@ export type VantageEvidence = {
   proof_started_ms: number | null
   doubts_ms: number[]
   passed_before: boolean
+  contradicted: number
+  monitors_held: number
 }
 
 export type Evidence = {
@@ -46,6 +48,8 @@ export type Evidence = {
   pool: { probe_id: string; domain: FailureDomain }[]
   /** Since when a coordinator has been there to receive results without a break. */
   observing_since_ms: number
+  /** The start of the oldest failing test that was told of late, of those that are not settled; null: there is none. */
+  late_since_ms: number | null
 }
 
 export type Suspicion = {
@@ -88,6 +92,8 @@ export type MonitorState = {
   settled_all_ms: number
   /** When the customer was told that an outage began or ended, newest first; older than flapping.ts counts are dropped. */
   notices_ms: number[]
+  /** Failures were told of late (past-outage.ts): since when that is known. */
+  late: { seen_ms: number } | null
 }
 
 export type JudgementReason =
@@ -103,6 +109,7 @@ export type JudgementReason =
   | 'nothing_fails'
   | 'votes_stayed_out'
   | 'no_fresh_results'
+  | 'over_before_heard'
   | 'incident_open'
   | 'flapping'
   | 'recovered'
@@ -130,6 +137,8 @@ export type Effect =
     }
   /** An unconfirmed incident has found its quorum. */
   | { kind: 'confirm_incident'; since_ms: number; flapping: boolean; votes: VoteView[] }
+  /** It was over before we heard of it: opened and resolved in one. */
+  | { kind: 'past_incident'; since_ms: number; last_good_ms: number | null; ended_ms: number; votes: VoteView[] }
   /** `well_since_ms`: since when mail returns, by the votes; null where nobody knew that it did not. */
   | { kind: 'resolve_incident'; well_since_ms: number | null; votes: VoteView[] }
 

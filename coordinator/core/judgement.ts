@@ -10,6 +10,7 @@ import { witnesses } from './failure-domain.ts'
 import { withNotice } from './flapping.ts'
 import { hedge } from './hedge.ts'
 import { judgeIncident } from './incident.ts'
+import { findPastOutage, hasLateNews, judgeLateNews, tellPastOutage } from './past-outage.ts'
 import { judgeSuspicion, newIncident, openSuspicion, turn } from './suspicion.ts'
 import { staleAfterMs, standingVerdict, type Verdict } from './verdict.ts'
 
@@ -26,11 +27,12 @@ export const initialMonitorState = (nowMs: number): MonitorState => ({
   settled: {},
   settled_all_ms: 0,
   notices_ms: [],
+  late: null,
 })
 
 /** Nothing is suspected and all is well: another good result needs no judgement. */
 export const isQuiet = (state: MonitorState): boolean =>
-  state.decision === 'up' && state.suspicion === null && state.incident === null && state.hedge === null
+  state.decision === 'up' && state.suspicion === null && state.incident === null && state.hedge === null && state.late === null
 
 /** A judgement may lead straight to the next one (down → the incident's first round); more turns than this cannot be. */
 const turnsMax = 5
@@ -49,10 +51,28 @@ export function judge(state: MonitorState, rules: MonitorRules, evidence: Eviden
 
 function judgeOnce(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Judgement {
   if (!state.watched) return judgePending(state, evidence, nowMs)
-  if (state.incident?.kind === 'down') return judgeIncident(state, state.incident, rules, evidence, nowMs)
+  if (state.incident?.kind === 'down') return judgeIncident({ ...state, late: null }, state.incident, rules, evidence, nowMs)
+  const aware = { ...state, late: hasLateNews(state, evidence) ? (state.late ?? { seen_ms: nowMs }) : null }
   const suspicion = state.suspicion ?? openSuspicion(state, rules, evidence, nowMs)
-  if (suspicion !== null) return judgeSuspicion(state, suspicion, rules, evidence, nowMs)
-  return judgeStanding(state, rules, evidence, nowMs)
+  if (suspicion === null) return judgeStanding(aware, rules, evidence, nowMs)
+  const judgement = judgeSuspicion(aware, suspicion, rules, evidence, nowMs)
+  const isSettled = judgement.state.suspicion === null && judgement.state.incident === null
+  return isSettled ? withPastOutage(judgement, state, rules, evidence, nowMs) : judgement
+}
+
+/** The question is answered: mail returns. What was told of late may show that it did not, before. */
+function withPastOutage(
+  judgement: Judgement,
+  before: MonitorState,
+  rules: MonitorRules,
+  evidence: Evidence,
+  nowMs: number,
+): Judgement {
+  const past = findPastOutage(before, rules, evidence)
+  if (past === null) return { ...judgement, state: { ...judgement.state, late: null } }
+  const told = tellPastOutage(judgement.state, past, evidence, nowMs)
+  const reason = 'over_before_heard'
+  return { ...judgement, state: { ...told.state, reason }, effects: [...judgement.effects, ...told.effects] }
 }
 
 /** Somebody ended the incident by hand: what was known of it opens no new one. */
@@ -86,14 +106,18 @@ function judgeStanding(state: MonitorState, rules: MonitorRules, evidence: Evide
   const staleMs = standing.map(({ freshUntilMs }) => freshUntilMs).toSorted((a, b) => b - a)[needed - 1]
   if (staleMs === undefined || nowMs > staleMs) return judgeSilence(next, rules, nowMs)
 
+  const news = judgeLateNews(next, rules, evidence, nowMs)
+  // The reason tells why the decision was taken: as long as that stands, so does the reason.
+  const reasonOf = (decision: MonitorState['decision'], reason: MonitorState['reason']) =>
+    news.effects.length > 0 ? 'over_before_heard' : decision === state.decision ? state.reason : reason
   const decided = (decision: MonitorState['decision'], reason: MonitorState['reason']): Judgement => ({
-    // The reason tells why the decision was taken: as long as that stands, so does the reason.
-    state: turn({ ...next, incident: null }, decision, decision === state.decision ? state.reason : reason, nowMs),
+    state: turn({ ...news.state, incident: null }, decision, reasonOf(decision, reason), nowMs),
     effects: [
       ...hedging.effects,
       ...(state.incident === null ? [] : [{ kind: 'resolve_incident' as const, well_since_ms: null, votes: [] }]),
+      ...news.effects,
     ],
-    wake_ms: Math.min(staleMs + 1000, hedging.wake_ms ?? Number.POSITIVE_INFINITY),
+    wake_ms: Math.min(staleMs + 1000, ...[hedging.wake_ms, news.wake_ms].filter((atMs) => atMs !== null)),
     votes: [],
   })
   const count = (...verdicts: Verdict[]) =>

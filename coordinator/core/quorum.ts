@@ -27,12 +27,15 @@ export function tally(ballots: readonly Ballot[]): Tally {
   }
 }
 
+export const quorumFails = ({ failing, passing }: Tally, quorum: number): boolean => failing >= quorum && failing > passing
+
 /**
  * `down` needs `quorum` failing witnesses and more failing than passing ones, and waits for nobody else. `partial` and `up` need
  * every vote and a pass. Everything else stays open.
  */
-export function decide({ failing, passing, missing }: Tally, quorum: number): Quorum {
-  if (failing >= quorum && failing > passing) return 'down'
+export function decide(tally: Tally, quorum: number): Quorum {
+  const { failing, passing, missing } = tally
+  if (quorumFails(tally, quorum)) return 'down'
   if (missing > 0 || passing === 0) return 'open'
   return failing > 0 ? 'partial' : 'up'
 }

@@ -13,6 +13,8 @@ export type PageFacts = {
   /** Regions that say so. */
   failing_regions: string[]
   passing_regions: string[]
+  /** One outage of a series. */
+  flapping: boolean
 }
 
 /** `03:12 UTC 24 Nov`. */
@@ -25,9 +27,9 @@ export function shortTime(wallMs: number): string {
 export function downText(facts: PageFacts): string {
   const passing = facts.passing_regions.length === 0 ? '' : `; ${regions(facts.passing_regions)} ok`
   return compose([
-    fixed('DOWN '),
+    fixed(facts.flapping ? 'UNSTABLE ' : 'DOWN '),
     name(facts),
-    fixed(` since ${shortTime(facts.since_ms)}: `),
+    fixed(`${facts.flapping ? ' comes and goes, gone' : ''} since ${shortTime(facts.since_ms)}: `),
     flexible(facts.cause, 40),
     fixed('. Agreed: '),
     flexible(regions(facts.failing_regions) + passing, 30),
@@ -42,6 +44,34 @@ export function resolvedText(facts: PageFacts & { resolved_ms: number }): string
     fixed(` since ${shortTime(facts.resolved_ms)}, after ${lasted(facts)}. Mail returns to: `),
     flexible(regions(facts.passing_regions), 30),
     code(facts),
+  ])
+}
+
+/** Nobody was woken: it was over before we heard of it. */
+export function pastText(facts: PageFacts & { ended_ms: number }): string {
+  return compose([
+    fixed('WAS DOWN '),
+    name(facts),
+    fixed(` ${shortTime(facts.since_ms)} for ${formatDuration(facts.ended_ms - facts.since_ms)}, heard of only now: `),
+    flexible(facts.cause, 25),
+    fixed('. Agreed: '),
+    flexible(regions(facts.failing_regions), 20),
+    code(facts),
+  ])
+}
+
+/** To the operator: many mail systems at once look like a fault of ours. */
+export function fleetText(
+  { failing, watched }: { failing: number; watched: number },
+  untilMs: number,
+  incidentCode: string,
+): string {
+  const share = watched === 0 ? '' : ` of ${watched}`
+  return compose([
+    fixed(
+      `FLEET ${failing}${share} mail domains fail at once. Customers are paged at ${shortTime(untilMs)}. Is it us? Check probes`,
+    ),
+    fixed(`. Code ${incidentCode}`),
   ])
 }
 

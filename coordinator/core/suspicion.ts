@@ -111,7 +111,7 @@ function answerOf(
   const inTime = decide(tallyVotes(votes), rules.quorum)
   const result = inTime === 'open' && nowMs >= deadlineMs ? decideWithoutAbsent(votes, rules.quorum) : inTime
   const held = result === 'down' && !hardFailureLasted(votes, question.since_ms, rules)
-  const retestOut = result === 'down' && nowMs < deadlineMs && retestAwaited(votes, question)
+  const retestOut = result === 'down' && nowMs < deadlineMs && isRetestAwaited(votes, question)
   return { question, votes, result, deadlineMs, held, isDown: result === 'down' && !held && !retestOut }
 }
 
@@ -132,7 +132,7 @@ const deadline = (suspicion: Suspicion, rules: MonitorRules, evidence: Evidence)
   Math.max(suspicion.deadline_ms, evidence.observing_since_ms + answerMs(rules))
 
 /** The others agree already, but nobody is woken before the suspecting vantage has lost its re-test too (DESIGN 1, `down`). */
-const retestAwaited = (votes: CastVote[], suspicion: Suspicion): boolean =>
+export const isRetestAwaited = (votes: CastVote[], suspicion: Suspicion): boolean =>
   votes.some(
     ({ probe_id, reason, vantage }) => probe_id === suspicion.first_probe_id && reason === 'retest_awaited' && !vantage.lost,
   )
@@ -144,7 +144,7 @@ function declareDown(state: MonitorState, suspicion: Suspicion, evidence: Eviden
       ? openEffect('down', suspicion, evidence, votes, flapping)
       : { kind: 'confirm_incident', since_ms: suspicion.since_ms, flapping, votes: votes.map(viewOf) }
   const incident = { ...newIncident('down', suspicion.since_ms, nowMs), flapping }
-  const down = { ...state, suspicion: null, hedge: null, incident, notices_ms: withNotice(state, nowMs) }
+  const down = { ...state, suspicion: null, hedge: null, incident, notices_ms: withNotice(state, nowMs), late: null }
   return {
     state: turn(down, 'down', flapping ? 'flapping' : 'quorum_fails', nowMs),
     effects: [effect],
@@ -183,6 +183,14 @@ export const newIncident = (kind: OpenIncident['kind'], sinceMs: number, nowMs: 
   well_since_ms: null,
 })
 
+/** The start of the last good test before that moment. */
+export function lastGoodMs(evidence: Evidence, beforeMs: number): number | null {
+  const good = evidence.vantages
+    .flatMap((vantage) => vantage.tests)
+    .filter((test) => (test.outcome === 'ok' || test.outcome === 'slow') && test.started_ms < beforeMs)
+  return good.length === 0 ? null : Math.max(...good.map((test) => test.started_ms))
+}
+
 function openEffect(
   kind: OpenIncident['kind'],
   suspicion: Suspicion,
@@ -190,15 +198,11 @@ function openEffect(
   votes: CastVote[],
   flapping: boolean,
 ): Effect {
-  const good = evidence.vantages
-    .flatMap((vantage) => vantage.tests)
-    .filter((test) => (test.outcome === 'ok' || test.outcome === 'slow') && test.started_ms < suspicion.since_ms)
-  const last = good.length === 0 ? null : Math.max(...good.map((test) => test.started_ms))
   return {
     kind: 'open_incident',
     incident_kind: kind,
     since_ms: suspicion.since_ms,
-    last_good_ms: last,
+    last_good_ms: lastGoodMs(evidence, suspicion.since_ms),
     flapping,
     votes: votes.map(viewOf),
   }
@@ -237,6 +241,8 @@ const newcomer = ({ probe_id, domain }: Evidence['pool'][number], nowMs: number)
   proof_started_ms: null,
   doubts_ms: [],
   passed_before: false,
+  contradicted: 0,
+  monitors_held: 0,
 })
 
 /** The state with its decision; the decision's age counts from when it last changed. */

@@ -9,6 +9,7 @@ export type VerdictReason =
   | 'failed'
   | 'awaiting_proof'
   | 'probe_unproven'
+  | 'fails_widely'
   | 'never_passed_greylisting'
   | 'sender_blocked'
   | 'not_run'
@@ -33,6 +34,10 @@ export type VantageContext = {
   doubts_ms: readonly number[]
   /** This sender, address and recipient have passed within 30 days: a deferral is no first greylisting. */
   passed_before: boolean
+  /** Unrelated mail domains that fail for this probe while mail of another region, sent later, returns from them. */
+  contradicted: number
+  /** How many monitors the probe holds. */
+  monitors_held: number
 }
 
 /** So long after a failing test the probe has to prove its own health; then its word does not count. */
@@ -67,6 +72,7 @@ export function verdictOf(
   if (test.outcome === 'not_run') return { verdict: 'abstain', reason: 'not_run' }
   if (test.outcome === 'blocked') return { verdict: 'abstain', reason: 'sender_blocked' }
   if (test.outcome === 'deferred' && !context.passed_before) return { verdict: 'abstain', reason: 'never_passed_greylisting' }
+  if (failsWidely(context)) return { verdict: 'abstain', reason: 'fails_widely' }
   if (isProven(test, context)) return { verdict: 'fail', reason: 'failed' }
   if (nowMs < test.finished_ms + proofWaitMs) return { verdict: 'waiting', reason: 'awaiting_proof' }
   return { verdict: 'abstain', reason: 'probe_unproven' }
@@ -76,6 +82,17 @@ export function verdictOf(
 function isProven(test: TestFact, { proof_started_ms, doubts_ms }: VantageContext): boolean {
   if (proof_started_ms === null || proof_started_ms < test.started_ms) return false
   return !doubts_ms.some((doubtMs) => doubtMs >= test.started_ms && doubtMs <= test.finished_ms)
+}
+
+/** A probe that holds thousands always meets a few that it alone cannot reach: how many are too many grows with them, up to a limit. */
+const contradictedMin = 3
+const contradictedMax = 50
+const contradictedShare = 0.1
+
+/** It fails for many unrelated monitors that are well elsewhere: what it shares with them is itself (DESIGN 3.3). */
+export function failsWidely({ contradicted, monitors_held }: Pick<VantageContext, 'contradicted' | 'monitors_held'>): boolean {
+  const tooMany = Math.min(contradictedMax, monitors_held * contradictedShare)
+  return contradicted >= Math.max(contradictedMin, tooMany)
 }
 
 /** A standing verdict is old news after the period, the timeout and a minute (DESIGN 3.3). */

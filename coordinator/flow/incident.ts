@@ -1,15 +1,19 @@
 /** What a decision does to the incident: open, confirm, resolve, each with its event and its pages, inside the judgement's transaction. */
+import { isoTime } from '../../common/durations.ts'
 import { uuidv7 } from '../../common/runtime.ts'
 import { type Cause, describeCause, leadingFailures } from '../core/cause.ts'
 import type { Effect, VoteView } from '../core/evidence.ts'
 import { resolveByHand } from '../core/judgement.ts'
 import type { ClaimedMonitor } from '../store/judging.ts'
 import type { FlowContext } from './context.ts'
-import { type Ending, logIncidentEvent, pageRecovery, startPaging } from './escalate.ts'
+import { pagePastOutage, startPaging } from './escalate.ts'
+import { type Ending, logIncidentEvent, pageRecovery } from './page.ts'
 import type { Transaction } from './store.ts'
 
 type Opening = Extract<Effect, { kind: 'open_incident' }>
 type Confirmation = Extract<Effect, { kind: 'confirm_incident' }>
+type Past = Extract<Effect, { kind: 'past_incident' }>
+type Resolution = { votes: VoteView[]; well_since_ms: number | null }
 
 export async function openIncident(
   context: FlowContext,
@@ -17,29 +21,46 @@ export async function openIncident(
   monitor: ClaimedMonitor,
   effect: Opening,
 ): Promise<string> {
-  const { customer_id, monitor_id } = monitor
+  const id = await writeIncident(context, tx, monitor, effect.incident_kind, effect)
+  await page(context, tx, monitor.customer_id, id, monitor.now_ms)
+  return id
+}
+
+/** It was over before we heard of it: opened and resolved at once, with one notice. */
+export async function recordPastIncident(
+  context: FlowContext,
+  tx: Transaction,
+  monitor: ClaimedMonitor,
+  effect: Past,
+): Promise<void> {
+  const { customer_id, now_ms } = monitor
+  const id = await writeIncident(context, tx, monitor, 'down', { ...effect, flapping: false })
+  await tx.closeIncident(customer_id, id, now_ms)
+  await tx.recordOutageEnd(customer_id, id, [])
+  await logIncidentEvent(context, tx, { customer_id, id }, now_ms, 'resolved', {
+    over_before_heard: true,
+    ended_at: isoTime(effect.ended_ms),
+  })
+  const incident = await tx.readIncident(customer_id, id)
+  if (incident !== null) await pagePastOutage(context, tx, incident, effect.ended_ms, now_ms)
+  await tx.announce('live', { kind: 'incident', customer_id, id })
+}
+
+async function writeIncident(
+  context: FlowContext,
+  tx: Transaction,
+  monitor: ClaimedMonitor,
+  kind: 'down' | 'unconfirmed',
+  { since_ms, last_good_ms, flapping, votes }: Pick<Opening, 'since_ms' | 'last_good_ms' | 'flapping' | 'votes'>,
+): Promise<string> {
+  const { customer_id, monitor_id, now_ms } = monitor
   const id = uuidv7(context.runtime)
-  const cause = await findCause(tx, monitor, effect.votes)
+  const cause = await findCause(tx, monitor, votes)
   const code = await freeCode(context, tx)
-  await tx.insertIncident({
-    id,
-    customer_id,
-    monitor_id,
-    code,
-    kind: effect.incident_kind,
-    since_at: effect.since_ms,
-    last_good_at: effect.last_good_ms,
-    opened_at: monitor.now_ms,
-    cause,
-    vantages: effect.votes,
-  })
-  await logIncidentEvent(context, tx, { customer_id, id }, monitor.now_ms, 'opened', {
-    kind: effect.incident_kind,
-    code,
-    cause,
-    votes: effect.votes,
-  })
-  await page(context, tx, customer_id, id, monitor.now_ms)
+  const times = { since_at: since_ms, last_good_at: last_good_ms, opened_at: now_ms }
+  await tx.insertIncident({ id, customer_id, monitor_id, code, kind, ...times, flapping, cause, vantages: votes })
+  const told = { kind, code, cause, votes, ...(flapping ? { flapping } : {}) }
+  await logIncidentEvent(context, tx, { customer_id, id }, now_ms, 'opened', told)
   return id
 }
 
@@ -51,11 +72,12 @@ export async function confirmOpenIncident(
   effect: Confirmation,
 ): Promise<void> {
   const { customer_id } = monitor
-  const cause = await findCause(tx, monitor, effect.votes)
-  await tx.confirmIncident({ customer_id, id: incidentId, since_at: effect.since_ms, cause, vantages: effect.votes })
+  const { since_ms, flapping, votes } = effect
+  const cause = await findCause(tx, monitor, votes)
+  await tx.confirmIncident({ customer_id, id: incidentId, since_at: since_ms, flapping, cause, vantages: votes })
   await logIncidentEvent(context, tx, { customer_id, id: incidentId }, monitor.now_ms, 'confirmed', {
     cause,
-    votes: effect.votes,
+    votes,
   })
   await page(context, tx, customer_id, incidentId, monitor.now_ms)
 }
@@ -65,7 +87,7 @@ export async function resolveOpenIncident(
   tx: Transaction,
   monitor: Pick<ClaimedMonitor, 'customer_id' | 'now_ms'>,
   incidentId: string,
-  votes: VoteView[],
+  { votes, well_since_ms }: Resolution,
   by: Ending = 'resolved',
 ): Promise<void> {
   const { customer_id, now_ms } = monitor
@@ -76,7 +98,7 @@ export async function resolveOpenIncident(
   await logIncidentEvent(context, tx, { customer_id, id: incidentId }, now_ms, by, { votes, pages_cancelled: cancelled.length })
   for (const id of cancelled) await tx.announce('live', { kind: 'page', customer_id, id })
   const incident = await tx.readIncident(customer_id, incidentId)
-  if (incident !== null) await pageRecovery(context, tx, incident, votes, now_ms, by)
+  if (incident !== null) await pageRecovery(context, tx, incident, { votes, wellSinceMs: well_since_ms ?? now_ms, by }, now_ms)
   await tx.announce('live', { kind: 'incident', customer_id, id: incidentId })
 }
 
@@ -131,7 +153,7 @@ export async function endIncidentByHand(
   const monitor = await tx.lockMonitor(incident.customer_id, incident.monitor_id)
   if (monitor === null || monitor.incident_id !== incident.id) return false
   const state = resolveByHand(monitor.state, monitor.now_ms)
-  await resolveOpenIncident(context, tx, monitor, incident.id, [], by)
+  await resolveOpenIncident(context, tx, monitor, incident.id, { votes: [], well_since_ms: null }, by)
   await tx.saveJudgement(monitor, { state, incidentId: null, quiet: false, awaitingProof: [], judgeAtMs: monitor.now_ms })
   await tx.announce('judge')
   await tx.announce('live', { kind: 'monitor', customer_id: incident.customer_id, id: incident.monitor_id })

@@ -8,10 +8,13 @@ import type { Logger } from '../../common/log.ts'
 import type { ResultBatch } from '../../common/wire/documents.ts'
 import type { Outcome, TestResult } from '../../common/wire/test.ts'
 import { admit } from '../core/admission.ts'
+import { isLateNews } from '../core/past-outage.ts'
+import { isFailure } from '../core/verdict.ts'
 import { announce, announceResults } from '../store/announce.ts'
 import { databaseNowMs } from '../store/clock.ts'
 import type { Sql } from '../store/connection.ts'
 import type { Database } from '../store/database.ts'
+import { recordFailures } from '../store/fleet.ts'
 import {
   type AdmittedResult,
   findGivenJobs,
@@ -48,8 +51,10 @@ export async function ingestBatch(
       writeNotes(sql, probe, batch, refused),
       prove(sql, probe, admitted, batch),
     ])
+    const failures = admitted.filter(({ outcome }) => isFailure(outcome))
+    const late = await noteFailures(sql, probe, failures)
     const troubled = [...admitted.filter((result) => result.outcome !== 'ok'), ...overdue]
-    const marked = await markForJudging(sql, { probeId: probe.id, told, troubled, proved })
+    const marked = await markForJudging(sql, { probeId: probe.id, told, troubled, late, proved })
     if (marked > 0) await announce(sql, 'judge')
   })
   // Not in the transaction: commits that notify wait for each other. Who is not acknowledged sends again, and then this is told again.
@@ -73,6 +78,13 @@ async function admitResults(sql: Sql, probe: ReportingProbe, results: TestResult
     else admitted.push({ ...result, ...admission })
   }
   return admitted
+}
+
+/** Writes who fails where, for the view over the whole fleet; returns the failures that are told of late. */
+async function noteFailures(sql: Sql, probe: ReportingProbe, failures: Admitted[]): Promise<Admitted[]> {
+  if (failures.length === 0) return []
+  const [nowMs] = await Promise.all([databaseNowMs(sql), recordFailures(sql, probe.id, failures)])
+  return failures.filter(({ finished_at, clock_offset_ms }) => isLateNews(finished_at + (clock_offset_ms ?? 0), nowMs))
 }
 
 /** Writes what is told beside results; returns the mails that are overdue. */

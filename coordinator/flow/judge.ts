@@ -10,7 +10,7 @@ import { isQuiet, judge } from '../core/judgement.ts'
 import { isConnectionFault, isLostRace } from '../store/faults.ts'
 import type { ClaimedMonitor } from '../store/judging.ts'
 import type { FlowContext } from './context.ts'
-import { confirmOpenIncident, openIncident, resolveOpenIncident } from './incident.ts'
+import { confirmOpenIncident, openIncident, recordPastIncident, resolveOpenIncident } from './incident.ts'
 import type { Transaction } from './store.ts'
 
 /** A monitor whose judgement failed is left alone for so long, so that the others are not kept waiting. */
@@ -94,8 +94,11 @@ async function carryOut(
         if (incidentId !== null) await confirmOpenIncident(context, tx, monitor, incidentId, effect)
         break
       case 'resolve_incident':
-        if (incidentId !== null) await resolveOpenIncident(context, tx, monitor, incidentId, effect.votes)
+        if (incidentId !== null) await resolveOpenIncident(context, tx, monitor, incidentId, effect)
         incidentId = null
+        break
+      case 'past_incident':
+        await recordPastIncident(context, tx, monitor, effect)
     }
   }
   return incidentId

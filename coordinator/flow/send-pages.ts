@@ -8,7 +8,7 @@ import { sendThrough, unknownLast } from '../gateways/failover.ts'
 import type { Gateway } from '../gateways/gateway.ts'
 import type { ClaimedPage } from '../store/outbox.ts'
 import type { FlowContext } from './context.ts'
-import { logIncidentEvent } from './escalate.ts'
+import { logIncidentEvent } from './page.ts'
 import type { Transaction } from './store.ts'
 
 export type SendContext = FlowContext & { gateways: readonly Gateway[]; outgoing: Outgoing }

@@ -5,6 +5,7 @@
 import type { Channels } from '../store/announce.ts'
 import type { databaseNowMs } from '../store/clock.ts'
 import type { Sql } from '../store/connection.ts'
+import type { lockFleet, saveFleetGuard } from '../store/fleet.ts'
 import type * as incidentLog from '../store/incident-log.ts'
 import type { acknowledgeIncident } from '../store/incidents.ts'
 import type * as judging from '../store/judging.ts'
@@ -49,6 +50,9 @@ export type Transaction = {
   holdWindowsOfMonitor: Bound<typeof holdWindowsOfMonitor>
   readMonitorPolicy: Bound<typeof incidentLog.readMonitorPolicy>
   readRecipients: Bound<typeof incidentLog.readRecipients>
+
+  lockFleet: Bound<typeof lockFleet>
+  saveFleetGuard: Bound<typeof saveFleetGuard>
 
   insertPage: Bound<typeof outbox.insertPage>
   readInformed: Bound<typeof outbox.readInformed>

@@ -3,6 +3,7 @@ import type { Store, Transaction } from '../flow/store.ts'
 import { announce } from './announce.ts'
 import { databaseNowMs } from './clock.ts'
 import type { Sql, SqlPool } from './connection.ts'
+import { lockFleet, saveFleetGuard } from './fleet.ts'
 import {
   claimDueStep,
   closeIncident,
@@ -69,6 +70,9 @@ export const transactionOn = (sql: Sql): Transaction => ({
   holdWindowsOfMonitor: (...args) => holdWindowsOfMonitor(sql, ...args),
   readMonitorPolicy: (...args) => readMonitorPolicy(sql, ...args),
   readRecipients: (...args) => readRecipients(sql, ...args),
+
+  lockFleet: (...args) => lockFleet(sql, ...args),
+  saveFleetGuard: (...args) => saveFleetGuard(sql, ...args),
 
   insertPage: (...args) => insertPage(sql, ...args),
   readInformed: (...args) => readInformed(sql, ...args),

@@ -9,6 +9,7 @@ export async function tidyUp(sql: Sql): Promise<Record<string, number>> {
   counts.control_trips = (await sql`delete from control_trips where started_at < now() - interval '7 days'`).count
   // A proof counts against tests that started before it: the oldest result that is still taken is seven days old.
   counts.probe_proofs = (await sql`delete from probe_proofs where started_at < now() - interval '8 days'`).count
+  counts.probe_failures = (await sql`delete from probe_failures where started_at < now() - interval '1 day'`).count
   counts.coordinators = (await sql`delete from coordinators where seen_at < now() - interval '1 hour'`).count
   counts.probe_certificates = (await sql`delete from probe_certificates where not_after < now() - interval '1 day'`).count
   return counts

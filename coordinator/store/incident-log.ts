@@ -10,6 +10,7 @@ export type IncidentEventType =
   | 'confirmed'
   | 'paged'
   | 'page_suppressed_by_maintenance'
+  | 'page_held_by_fleet_guard'
   | 'nobody_to_page'
   | 'no_policy'
   | 'policy_exhausted'
@@ -39,6 +40,8 @@ export type IncidentRow = {
   next_step_at: number | null
   /** The next step, or the page to the operator, waits for the end of maintenance. */
   held: boolean
+  /** One of a series: it stays open until mail has returned steadily. */
+  flapping: boolean
 }
 
 export async function insertIncident(
@@ -52,14 +55,15 @@ export async function insertIncident(
     since_at: number
     last_good_at: number | null
     opened_at: number
+    flapping: boolean
     cause: Cause
     vantages: VoteView[]
   },
 ): Promise<void> {
   await sql`
-    insert into incidents (customer_id, id, monitor_id, code, kind, since_at, last_good_at, opened_at, cause, vantages)
+    insert into incidents (customer_id, id, monitor_id, code, kind, since_at, last_good_at, opened_at, flapping, cause, vantages)
     values (${incident.customer_id}, ${incident.id}, ${incident.monitor_id}, ${incident.code}, ${incident.kind}, ${incident.since_at},
-      ${incident.last_good_at}, ${incident.opened_at}, ${sql.json(incident.cause)}, ${sql.json(incident.vantages)})`
+      ${incident.last_good_at}, ${incident.opened_at}, ${incident.flapping}, ${sql.json(incident.cause)}, ${sql.json(incident.vantages)})`
 }
 
 /** Codes in use by open incidents, so that a new one is unmistakable on the phone. */
@@ -71,10 +75,11 @@ export async function codeIsFree(sql: Sql, code: string): Promise<boolean> {
 /** The incident becomes the customer's: whoever acknowledged the question has not acknowledged the answer. */
 export async function confirmIncident(
   sql: Sql,
-  incident: { customer_id: string; id: string; since_at: number; cause: Cause; vantages: VoteView[] },
+  incident: { customer_id: string; id: string; since_at: number; flapping: boolean; cause: Cause; vantages: VoteView[] },
 ): Promise<void> {
   await sql`
-    update incidents set kind = 'down', acknowledged_at = null, acknowledged_by = null, since_at = ${incident.since_at}, cause = ${sql.json(incident.cause)}, vantages = ${sql.json(incident.vantages)}
+    update incidents set kind = 'down', acknowledged_at = null, acknowledged_by = null, since_at = ${incident.since_at},
+      flapping = ${incident.flapping}, cause = ${sql.json(incident.cause)}, vantages = ${sql.json(incident.vantages)}
     where customer_id = ${incident.customer_id} and id = ${incident.id}`
 }
 

@@ -114,6 +114,8 @@ export type News = {
   told: readonly { customer_id: string; monitor_id: string }[]
   /** What is new of these is not plain good. */
   troubled: readonly { customer_id: string; monitor_id: string }[]
+  /** The failures among them that are told of late (core/past-outage.ts). */
+  late: readonly { monitor_id: string; started_at: number }[]
   /** The probe has proved its health: what waited for that can be judged. */
   proved: boolean
 }
@@ -123,7 +125,7 @@ export type News = {
  * how many were marked. Also those that are due already are written, and so locked: their judgement waits for what is about to be
  * committed. The order of the locks is the same for all, so that batches do not wait for each other in a ring.
  */
-export async function markForJudging(sql: Sql, { probeId, told, troubled, proved }: News): Promise<number> {
+export async function markForJudging(sql: Sql, { probeId, told, troubled, late, proved }: News): Promise<number> {
   const concerned = [...told, ...troubled]
   const monitorIds = concerned.map((monitor) => monitor.monitor_id)
   const customerIds = [...new Set(concerned.map((monitor) => monitor.customer_id))]
@@ -140,7 +142,11 @@ export async function markForJudging(sql: Sql, { probeId, told, troubled, proved
       select s.customer_id, s.monitor_id from monitor_states s join concerned c on c.customer_id = s.customer_id and c.monitor_id = s.monitor_id
       order by s.customer_id, s.monitor_id for update of s
     )
-    update monitor_states s set judge_at = least(s.judge_at, now())
+    update monitor_states s set judge_at = least(s.judge_at, now()),
+      late_since = least(s.late_since, (
+        select to_timestamp(min(told.started_at) / 1000)
+        from unnest(${late.map((failure) => failure.monitor_id)}::uuid[], ${late.map((failure) => failure.started_at)}::float8[])
+          as told (monitor_id, started_at) where told.monitor_id = s.monitor_id))
     from locked l where s.customer_id = l.customer_id and s.monitor_id = l.monitor_id`
   return count
 }

@@ -12,6 +12,8 @@ export type ClaimedMonitor = {
   target_domain: string
   state: MonitorState
   incident_id: string | null
+  /** The start of the oldest failing test that was told of late and is not judged to the end. */
+  late_since_ms: number | null
   rules: MonitorRules
   /** The database's clock after the lock was taken. */
   now_ms: number
@@ -34,6 +36,7 @@ async function readMonitor(sql: Sql, customerId: string, monitorId: string): Pro
   type Row = MonitorRules & Omit<ClaimedMonitor, 'rules'>
   const [row] = await sql<Row[]>`
     select s.customer_id, s.monitor_id, m.name, lower(split_part(m.target->>'address', '@', 2)) as target_domain, s.state, s.incident_id,
+      s.late_since as late_since_ms,
       m.period_s, m.timeout_s, m.slow_s, m.retest_wait_s, m.hard_confirm_s, m.open_period_s, m.vantages, m.quorum, m.mode,
       clock_timestamp() as now_ms
     from monitor_states s join monitors m on m.customer_id = s.customer_id and m.id = s.monitor_id
@@ -54,6 +57,8 @@ type VantageRow = {
   slot_started_ms: number | null
   proof_started_ms: number | null
   doubts_ms: number[]
+  contradicted: number
+  monitors_held: number
 }
 
 /** Everything that the votes on this monitor can be cast from. */
@@ -65,6 +70,7 @@ export async function loadEvidence(sql: Sql, monitor: ClaimedMonitor): Promise<E
   const sinceMs = Math.min(
     state.suspicion?.since_ms ?? Number.POSITIVE_INFINITY,
     state.incident?.since_ms ?? Number.POSITIVE_INFINITY,
+    monitor.late_since_ms ?? Number.POSITIVE_INFINITY,
   )
   const tests = await loadTests(sql, monitor, probeIds, sinceMs)
   const overdue = await sql<{ probe_id: string; test_id: string; started_ms: number }[]>`
@@ -89,6 +95,7 @@ export async function loadEvidence(sql: Sql, monitor: ClaimedMonitor): Promise<E
     vantages,
     pool: someoneIsLost ? await loadPool(sql, probeIds) : [],
     observing_since_ms: await observingSince(sql),
+    late_since_ms: monitor.late_since_ms,
   }
 }
 
@@ -104,7 +111,8 @@ function loadVantages(
       case when slot.number >= a.first_slot then to_timestamp(
         (a.epoch_ms + a.phase_ms + (a.plan->>'period_s')::int * 1000 * slot.number + coalesce(p.clock_offset_ms, 0)) / 1000.0)
       end as slot_started_ms,
-      ${newestProof(sql, sql`${target_domain}`)} as proof_started_ms, ${doubts(sql, sql`${target_domain}`)} as doubts_ms
+      ${newestProof(sql, sql`${target_domain}`)} as proof_started_ms, ${doubts(sql, sql`${target_domain}`)} as doubts_ms,
+      p.contradicted, p.monitors_held
     from probes p left join assignments a on a.probe_id = p.id and a.customer_id = ${customer_id} and a.monitor_id = ${monitor_id}
       and a.last_slot is null and a.withdrawn_at is null
     -- A probe starts its slots by its own wall clock.
@@ -170,6 +178,7 @@ export async function saveJudgement(
     update monitor_states set state = ${sql.json(saved.state)}, decision = ${saved.state.decision}, decision_reason = ${saved.state.reason},
       decision_since = ${saved.state.decision_since_ms}, incident_id = ${saved.incidentId}, quiet = ${saved.quiet},
       awaiting_proof = ${saved.awaitingProof}::uuid[], judge_at = ${saved.judgeAtMs}, judged_at = now(),
+      late_since = case when ${saved.state.late !== null}::boolean then late_since end,
       watched_since = coalesce(watched_since, case when ${saved.state.watched}::boolean then now() end)
     where customer_id = ${monitor.customer_id} and monitor_id = ${monitor.monitor_id}`
 }

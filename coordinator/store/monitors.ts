@@ -26,6 +26,8 @@ export type StandingTest = {
   proof_started_ms: number | null
   doubts_ms: number[]
   passed_before: boolean
+  contradicted: number
+  monitors_held: number
 }
 
 export type MonitorRow = MonitorSettings & {
@@ -80,7 +82,7 @@ const bareMonitors = (sql: Sql) => sql`
 async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise<MonitorRow[]> {
   if (monitors.length === 0) return []
   const rows = await sql<StandingColumns[]>`
-    select a.monitor_id, a.probe_id, p.name as probe_name, p.region, r.id, r.cause, r.attempt, r.first_test_id,
+    select a.monitor_id, a.probe_id, p.name as probe_name, p.region, p.contradicted, p.monitors_held, r.id, r.cause, r.attempt, r.first_test_id,
       r.started_at as started_ms, r.finished_at as finished_ms, r.outcome, r.rtt_ms,
       ${newestProof(sql, sql`lower(split_part(m.target->>'address', '@', 2))`)} as proof_started_ms,
       case when r.outcome in ('ok', 'slow') then '{}' else ${doubts(sql, sql`lower(split_part(m.target->>'address', '@', 2))`)} end as doubts_ms,
@@ -105,9 +107,10 @@ async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise
 }
 
 function standingOf(row: StandingColumns): StandingTest {
-  const { probe_id, probe_name, region, rtt_ms, proof_started_ms, doubts_ms, passed_before } = row
+  const { probe_id, probe_name, region, rtt_ms, proof_started_ms, doubts_ms, passed_before, contradicted, monitors_held } = row
   const test = row.id === null ? null : testOf(row as StandingColumns & TestFact)
-  return { probe_id, probe_name, region, test, rtt_ms, proof_started_ms, doubts_ms, passed_before: passed_before ?? false }
+  const known = { proof_started_ms, doubts_ms, passed_before: passed_before ?? false, contradicted, monitors_held }
+  return { probe_id, probe_name, region, test, rtt_ms, ...known }
 }
 
 const testOf = ({ id, cause, attempt, first_test_id, started_ms, finished_ms, outcome }: TestFact): TestFact => ({

@@ -1,7 +1,7 @@
 /** Pages to send: written with the state change that causes them, claimed by whoever sends them. */
 import type { Sql } from './connection.ts'
 
-export type PageKind = 'down' | 'resolved' | 'unconfirmed' | 'unconfirmed_resolved'
+export type PageKind = 'down' | 'resolved' | 'past' | 'unconfirmed' | 'unconfirmed_resolved' | 'fleet'
 
 export type NewPage = {
   id: string

@@ -141,6 +141,7 @@ describe('availability', () => {
         monitor_id: watched.id,
         code,
         kind: 'down',
+        flapping: false,
         cause,
         vantages: [],
         ...times,

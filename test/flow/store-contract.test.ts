@@ -34,7 +34,7 @@ describe.each([
     const nowMs = await ground.nowMs()
     const times = { since_at: nowMs - 60_000, last_good_at: null, opened_at: nowMs }
     await within((tx) =>
-      tx.insertIncident({ ...ground.monitor, id, code: newId().slice(-4), kind, ...times, cause, vantages: [] }),
+      tx.insertIncident({ ...ground.monitor, id, code: newId().slice(-4), kind, ...times, flapping: false, cause, vantages: [] }),
     )
     return id
   }
@@ -76,7 +76,8 @@ describe.each([
       const page = await pageOf(id)
       const failing = within(async (tx) => {
         const times = { since_at: nowMs, last_good_at: null, opened_at: nowMs }
-        await tx.insertIncident({ ...ground.monitor, id, code: 'ROLL', kind: 'down', ...times, cause, vantages: [] })
+        const incident = { ...ground.monitor, id, code: 'ROLL', kind: 'down' as const, ...times, flapping: false, cause }
+        await tx.insertIncident({ ...incident, vantages: [] })
         await tx.insertPage(page)
         const event = { id: newId(), customer_id: customerId(), incident_id: id, at_ms: nowMs, detail: {} }
         await tx.insertIncidentEvent({ ...event, type: 'opened' })
@@ -237,10 +238,10 @@ describe.each([
       const acknowledge = () => within((tx) => tx.acknowledgeIncident({ customer_id: customerId(), id }, 'Alice'))
       expect([await acknowledge(), await acknowledge()]).toEqual([true, false])
       expect(await ground.incidents()).toMatchObject([{ acknowledged_by: 'Alice', next_step_at: null }])
-      const confirmed = { customer_id: customerId(), id, since_at: due_ms - 5000, cause, vantages: [] }
+      const confirmed = { customer_id: customerId(), id, since_at: due_ms - 5000, flapping: true, cause, vantages: [] }
       await within((tx) => tx.confirmIncident(confirmed))
       expect(await ground.incidents()).toMatchObject([
-        { kind: 'down', acknowledged_at: null, acknowledged_by: null, since_at: due_ms - 5000 },
+        { kind: 'down', acknowledged_at: null, acknowledged_by: null, since_at: due_ms - 5000, flapping: true },
       ])
     })
 

@@ -49,8 +49,8 @@ export const suspicionMutants: Mutant[] = [
   {
     name: 'retest-not-waited-for',
     file: 'coordinator/core/suspicion.ts',
-    find: "const retestOut = result === 'down' && nowMs < deadlineMs && retestAwaited(votes, question)",
-    replace: 'const retestOut = nowMs < question.since_ms && retestAwaited(votes, question)',
+    find: "const retestOut = result === 'down' && nowMs < deadlineMs && isRetestAwaited(votes, question)",
+    replace: 'const retestOut = nowMs < question.since_ms && isRetestAwaited(votes, question)',
     why: 'A quorum of the others does not stand in for the re-test of the suspecting vantage.',
     caughtBy: { file: transcripts, test: 'retest > a quorum of the others does not stand in for it' },
   },

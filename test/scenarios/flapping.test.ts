@@ -13,17 +13,13 @@ const rules = { period_s: 120, timeout_s: 30, slow_s: 10, retest_wait_s: 10, har
 const lostWithin = (spans: readonly (readonly [number, number])[]) => (_: string, at: number) =>
   spans.some(([from, to]) => at >= from && at < to) ? 'lost' : 'ok'
 
-const notices = (story: Story): number[] =>
-  [...story.opened.filter(({ kind }) => kind === 'down').map(({ at }) => at), ...story.confirmed, ...story.resolved].sort(
-    (a, b) => a - b,
-  )
 const minutes = (seconds: number[]): number[] => seconds.map((at) => Math.round(at / min))
 
 describe('mail that comes and goes', () => {
   test('is told of as down, up, and down once more; then the incident stays open until it has been steady for half an hour', () => {
     const gone = [0, 1, 2, 3, 4].map((nth) => [(10 + 10 * nth) * min, (15 + 10 * nth) * min] as const)
     const story = new Story({ rules, mail: lostWithin(gone) }).until(180 * min)
-    const told = minutes(notices(story))
+    const told = minutes(story.notices)
     expect(told.slice(0, 3)).toEqual([11, 15, 21])
     // The last gap ends at 55 min; steady from then on, and no more than one notice in the hour before the all-clear.
     expect(told).toHaveLength(4)
@@ -46,7 +42,7 @@ describe('mail that comes and goes', () => {
         [80 * min, 85 * min],
       ]),
     }).until(180 * min)
-    expect(minutes(notices(story))).toEqual([11, 15, 81, 85])
+    expect(minutes(story.notices)).toEqual([11, 15, 81, 85])
   })
 
   test('an outage within the series needs no second page, and is over when it is', () => {
@@ -57,10 +53,10 @@ describe('mail that comes and goes', () => {
       [50 * min, 200 * min],
     ] as const
     const story = new Story({ rules, mail: lostWithin(gone) }).until(190 * min)
-    expect(minutes(notices(story))).toEqual([11, 15, 21])
+    expect(minutes(story.notices)).toEqual([11, 15, 21])
     expect(story.state.incident).toMatchObject({ kind: 'down', well_since_ms: null })
     story.until(300 * min)
-    expect(minutes(notices(story)).at(-1)).toBeGreaterThanOrEqual(230)
+    expect(minutes(story.notices).at(-1)).toBeGreaterThanOrEqual(230)
   })
 
   test('whatever the pattern: three notices an hour at most, and what is so for long has been told', () => {
@@ -78,7 +74,7 @@ describe('mail that comes and goes', () => {
         })
         const spans = endsLost ? [...gone, [at, Number.POSITIVE_INFINITY] as const] : gone
         const story = new Story({ rules: { ...rules, mode }, mail: lostWithin(spans) }).until(at + 120 * min)
-        const told = notices(story)
+        const told = story.notices
         for (const [index, last] of told.entries()) {
           const third = told[index - 3]
           if (third !== undefined) expect(last - third).toBeGreaterThanOrEqual(60 * min)

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Outcome } from '../../common/wire/test.ts'
 import type { Evidence, MonitorState, OpenIncident, VantageEvidence } from '../../coordinator/core/evidence.ts'
-import { initialMonitorState, judge, resolveByHand } from '../../coordinator/core/judgement.ts'
+import { initialMonitorState, judge } from '../../coordinator/core/judgement.ts'
 import { newIncident } from '../../coordinator/core/suspicion.ts'
 import type { TestFact } from '../../coordinator/core/verdict.ts'
 import { defaultRules } from '../support/judgement-setting.ts'
@@ -33,12 +33,15 @@ const vantage = (region: string, tests: TestFact[], changes: Partial<VantageEvid
   proof_started_ms: nowMs,
   doubts_ms: [],
   passed_before: true,
+  contradicted: 0,
+  monitors_held: 1,
   ...changes,
 })
 const evidence = (vantages: VantageEvidence[], changes: Partial<Evidence> = {}): Evidence => ({
   vantages,
   pool: [],
   observing_since_ms: ago(86_400),
+  late_since_ms: null,
   ...changes,
 })
 const up: MonitorState = { ...initialMonitorState(ago(86_400)), decision: 'up', reason: 'all_well', watched: true }

@@ -36,6 +36,7 @@ const drawnVantage = fc.record({
   lost: fc.boolean(),
   proved: fc.option(fc.integer({ min: 0, max: 4000 }), { nil: null }),
   passed_before: fc.boolean(),
+  contradicted: fc.constantFrom(0, 0, 0, 3),
   doubtsAgoS: fc.array(fc.integer({ min: 0, max: 4000 }), { maxLength: 2 }),
   slotAgoS: fc.option(fc.integer({ min: 0, max: 1200 }), { nil: null }),
   overdueAgoS: fc.option(fc.integer({ min: 0, max: 700 }), { nil: null }),
@@ -69,6 +70,8 @@ const vantageOf = (drawn: typeof drawnVantage extends fc.Arbitrary<infer T> ? T 
   proof_started_ms: drawn.proved === null ? null : nowMs - drawn.proved * s,
   doubts_ms: drawn.doubtsAgoS.map((ago) => nowMs - ago * s),
   passed_before: drawn.passed_before,
+  contradicted: drawn.contradicted,
+  monitors_held: 1,
 })
 
 const evidenceOf = fc.record({
@@ -78,6 +81,7 @@ const evidenceOf = fc.record({
     [{ probe_id: 'spare', domain: { region: 'af', asn: null, return_domain: 'af.example' } }],
   ),
   observing_since_ms: fc.integer({ min: 0, max: 5000 }).map((ago) => nowMs - ago * s),
+  late_since_ms: fc.option(fc.integer({ min: 0, max: 8000 }).map((ago) => nowMs - ago * s)),
 })
 
 /** A state that a former judgement left, of the same rules. */

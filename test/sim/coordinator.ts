@@ -94,6 +94,7 @@ export class SimCoordinator implements Coordination {
     const evidence = this.#results.evidence(before, this.seats, this.#startedMs)
     const { state, effects, wake_ms, votes } = judge(before, rules, evidence, events.nowMs)
     this.#state = state
+    this.#results.judged(state)
     this.#awaitingProof = new Set(votes.filter(({ reason }) => reason === 'awaiting_proof').map(({ probe_id }) => probe_id))
     if (state.decision !== before.decision) note(() => `decision ${state.decision} ${state.reason}`)
     for (const effect of effects) {

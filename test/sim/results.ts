@@ -3,7 +3,8 @@ import type { TestResult } from '../../common/wire/test.ts'
 import { admit, type GivenJob } from '../../coordinator/core/admission.ts'
 import type { TestEvidence } from '../../coordinator/core/diagnosis.ts'
 import type { Evidence, MonitorState, VantageEvidence } from '../../coordinator/core/evidence.ts'
-import type { TestFact } from '../../coordinator/core/verdict.ts'
+import { isLateNews } from '../../coordinator/core/past-outage.ts'
+import { isFailure, type TestFact } from '../../coordinator/core/verdict.ts'
 import type { Surroundings } from './coordination.ts'
 import type { SpoolRecord } from './journal.ts'
 import type { SimProbe } from './probe.ts'
@@ -38,6 +39,7 @@ export class Results {
   readonly #around: Surroundings
   readonly #known = new Map<string, Known>()
   readonly #details = new Map<string, TestEvidence>()
+  #lateSinceMs: number | null = null
 
   constructor(around: Surroundings) {
     this.#around = around
@@ -105,7 +107,13 @@ export class Results {
         .filter((probe) => !voting.includes(probe) && events.nowMs - lastSeenMs(probe.id) <= poolFreshMs)
         .map((probe) => ({ probe_id: probe.id, domain: probe.domain })),
       observing_since_ms,
+      late_since_ms: this.#lateSinceMs,
     }
+  }
+
+  /** A judgement has been made of it. */
+  judged(state: MonitorState): void {
+    if (state.late === null) this.#lateSinceMs = null
   }
 
   /** By test id, what a diagnosis needs. */
@@ -136,6 +144,8 @@ export class Results {
       proof_started_ms: proofMs,
       doubts_ms: doubtsOf(controls),
       passed_before: passedMs > nowMs - greylistMemoryMs,
+      contradicted: 0,
+      monitors_held: 1,
     }
   }
 
@@ -159,6 +169,8 @@ export class Results {
       finished_ms: result.finished_at + rightMs,
       outcome,
     })
+    if (isFailure(outcome) && isLateNews(result.finished_at + rightMs, this.#around.events.nowMs))
+      this.#lateSinceMs = Math.min(this.#lateSinceMs ?? Number.POSITIVE_INFINITY, result.started_at + rightMs)
     known.tests.sort((a, b) => b.started_ms - a.started_ms)
     known.tests.length = Math.min(known.tests.length, testsKept)
     news.told = true

@@ -22,7 +22,7 @@ export type RunReport = {
   stretches: number
   events: number
   outages: Account['outages']
-  pages: { down: number; unconfirmed: number }
+  pages: { down: number; past: number; unconfirmed: number }
   violations: Violation[]
 }
 
@@ -48,7 +48,7 @@ export function simulate({ seed, years, weather, log }: RunOptions): RunReport {
     stretches: 0,
     events: 0,
     outages: [],
-    pages: { down: 0, unconfirmed: 0 },
+    pages: { down: 0, past: 0, unconfirmed: 0 },
     violations: [],
   }
   log?.(`seed ${seed}: ${JSON.stringify(setting.rules)}, ${setting.probes.length} probes`)

@@ -19,7 +19,7 @@ export type Totals = {
   outages: { start: number; start_fewer_vantages: number; later: number; optional: number }
   /** Pages where as many witnesses as a quorum had each really lost a mail, by chance and without an outage. */
   coincidences: number
-  pages: { down: number; unconfirmed: number }
+  pages: { down: number; past: number; unconfirmed: number }
   /** Everything else that must not be: an all-clear in an outage, too few witnesses, a state that does not end. */
   other_violations: number
   stretches: number
@@ -38,7 +38,7 @@ export const emptyTotals = (first: bigint, commit: string): Totals => ({
   commit,
   outages: { start: 0, start_fewer_vantages: 0, later: 0, optional: 0 },
   coincidences: 0,
-  pages: { down: 0, unconfirmed: 0 },
+  pages: { down: 0, past: 0, unconfirmed: 0 },
   other_violations: 0,
   stretches: 0,
   events: 0,
@@ -51,6 +51,7 @@ export function addRun(totals: Totals, report: RunReport): void {
   totals.stretches += report.stretches
   totals.events += report.events
   totals.pages.down += report.pages.down
+  totals.pages.past += report.pages.past
   totals.pages.unconfirmed += report.pages.unconfirmed
   for (const outage of report.outages) addOutage(totals, outage)
   for (const violation of report.violations) addViolation(totals, violation)

@@ -16,7 +16,13 @@ import { SimProbe } from './probe.ts'
 import type { Random } from './random.ts'
 import { describeTrouble, isActive, type Trouble, type WorldSetting } from './setting.ts'
 
-export type Page = { atMs: number; kind: 'down' | 'unconfirmed'; sinceMs: number; votes: VoteView[]; resolvedMs: number | null }
+export type Page = {
+  atMs: number
+  kind: 'down' | 'past' | 'unconfirmed'
+  sinceMs: number
+  votes: VoteView[]
+  resolvedMs: number | null
+}
 
 /** From this moment on these could see an outage and tell of it; each with the offset of its slots in the period. */
 export type Watch = { fromMs: number; coordinating: boolean; healthy: { probeId: string; startsMs: number }[] }
@@ -210,6 +216,12 @@ export class World {
     if (effect.kind === 'resolve_incident') {
       for (const page of this.pages) page.resolvedMs ??= atMs
       this.#note(() => 'RESOLVED')
+      return
+    }
+    if (effect.kind === 'past_incident') {
+      const { since_ms: sinceMs, votes: pastVotes } = effect
+      this.pages.push({ atMs, kind: 'past', sinceMs, votes: pastVotes, resolvedMs: atMs })
+      this.#note(() => `PAGE past since ${new Date(sinceMs).toISOString()}`)
       return
     }
     const kind = effect.kind === 'confirm_incident' ? 'down' : effect.incident_kind

@@ -31,6 +31,8 @@ export type Setting = {
   alive?: (region: string, at: number) => boolean
   /** A coordinator works. */
   coordinating?: (at: number) => boolean
+  /** What is known of the probe beside other monitors. */
+  contradicted?: (region: string) => { contradicted: number; monitors_held: number }
   /** Probes that stand by. */
   pool?: string[]
   /** The monitor has returned before. */

@@ -7,9 +7,10 @@
  *   40:31 down quorum_fails
  *   40:31 PAGE customer, since 20:00: eu fail, us fail, ap fail
  */
-import type { Evidence, MonitorRules, MonitorState, VantageEvidence, VoteView } from '../../coordinator/core/evidence.ts'
+import type { Effect, Evidence, MonitorRules, MonitorState, VantageEvidence, VoteView } from '../../coordinator/core/evidence.ts'
 import { initialMonitorState, isQuiet, judge, resolveByHand } from '../../coordinator/core/judgement.ts'
-import type { TestFact } from '../../coordinator/core/verdict.ts'
+import { isLateNews } from '../../coordinator/core/past-outage.ts'
+import { isFailure, type TestFact } from '../../coordinator/core/verdict.ts'
 import { defaultRules, fateMs, outcomeOf, type Setting } from './judgement-setting.ts'
 
 type Probe = {
@@ -38,6 +39,8 @@ export class Story {
   readonly lines: string[] = []
   readonly rules: MonitorRules
   readonly opened: { at: number; kind: string }[] = []
+  /** When the customer was told of an outage or of its end. */
+  readonly notices: number[] = []
   state: MonitorState
   readonly #setting: Required<Setting>
   readonly #probes: Probe[]
@@ -47,6 +50,7 @@ export class Story {
   #order = 0
   #observingSinceMs = startMs - 86_400_000
   #tests = 0
+  #lateSinceMs: number | null = null
 
   constructor(setting: Setting = {}) {
     const regions = setting.regions ?? ['eu', 'us', 'ap']
@@ -57,6 +61,7 @@ export class Story {
       linked: () => true,
       alive: () => true,
       coordinating: () => true,
+      contradicted: () => ({ contradicted: 0, monitors_held: 1 }),
       pool: [],
       watched: true,
       rules: {},
@@ -123,6 +128,7 @@ export class Story {
         .filter((probe) => !probe.planned && !isLost(probe) && !substitutes.includes(probe.region))
         .map((probe) => ({ probe_id: probe.region, domain: this.#setting.domainOf(probe.region) })),
       observing_since_ms: this.#observingSinceMs,
+      late_since_ms: this.#lateSinceMs,
     }
   }
 
@@ -131,26 +137,12 @@ export class Story {
     const before = this.state
     const judgement = judge(before, this.rules, this.evidence(), this.#nowMs)
     this.state = judgement.state
+    if (this.state.late === null) this.#lateSinceMs = null
     this.#wakeMs = judgement.wake_ms
     if (before.decision !== this.state.decision) this.#tell(`${this.state.decision} ${this.state.reason}`)
     const asked = judgement.effects.flatMap((effect) => (effect.kind === 'ask' ? [effect.probe_id] : []))
     if (asked.length > 0) this.#tell(`ask ${asked.join(', ')}`)
-    for (const effect of judgement.effects) {
-      switch (effect.kind) {
-        case 'ask':
-          this.#giveJob(effect.probe_id)
-          break
-        case 'open_incident':
-          this.opened.push({ at: this.second(), kind: effect.incident_kind })
-          this.#tellPage(effect.incident_kind === 'down' ? 'customer' : 'operator', effect)
-          break
-        case 'confirm_incident':
-          this.#tellPage('customer', effect)
-          break
-        case 'resolve_incident':
-          this.#tell('RESOLVED')
-      }
-    }
+    for (const effect of judgement.effects) this.#perform(effect)
   }
 
   second = (): number => (this.#nowMs - startMs) / 1000
@@ -181,6 +173,7 @@ export class Story {
       proof_started_ms: probe.proofMs,
       doubts_ms: probe.doubtsMs,
       passed_before: probe.passed,
+      ...this.#setting.contradicted(probe.region),
     }
   }
 
@@ -192,8 +185,31 @@ export class Story {
     this.lines.push(`${clock(this.#nowMs)} ${line}`)
   }
 
-  #tellPage(whom: 'customer' | 'operator', { since_ms, votes }: { since_ms: number; votes: VoteView[] }): void {
-    this.#tell(`PAGE ${whom}, since ${clock(since_ms)}: ${ballots(votes)}`)
+  #perform(effect: Effect): void {
+    switch (effect.kind) {
+      case 'ask':
+        this.#giveJob(effect.probe_id)
+        break
+      case 'open_incident':
+        this.opened.push({ at: this.second(), kind: effect.incident_kind })
+        if (effect.incident_kind === 'down') this.#tellCustomer(effect.flapping ? ', unstable' : '', effect)
+        else this.#tell(`PAGE operator, since ${clock(effect.since_ms)}: ${ballots(effect.votes)}`)
+        break
+      case 'confirm_incident':
+        this.#tellCustomer(effect.flapping ? ', unstable' : '', effect)
+        break
+      case 'past_incident':
+        this.#tellCustomer(`, over at ${clock(effect.ended_ms)}`, effect)
+        break
+      case 'resolve_incident':
+        this.notices.push(this.second())
+        this.#tell('RESOLVED')
+    }
+  }
+
+  #tellCustomer(how: string, { since_ms, votes }: { since_ms: number; votes: VoteView[] }): void {
+    this.notices.push(this.second())
+    this.#tell(`PAGE customer${how}, since ${clock(since_ms)}: ${ballots(votes)}`)
   }
 
   #coordinating = (ms: number): boolean => this.#setting.coordinating((ms - startMs) / 1000)
@@ -264,6 +280,8 @@ export class Story {
     this.#report(probe, () => {
       probe.tests.push(test)
       if (proves && !passes) probe.proofMs = Math.max(probe.proofMs ?? 0, test.finished_ms)
+      if (isFailure(test.outcome) && isLateNews(test.finished_ms, this.#nowMs))
+        this.#lateSinceMs = Math.min(this.#lateSinceMs ?? test.started_ms, test.started_ms)
       const quiet = isQuiet(this.state)
       if (!quiet || test.outcome !== 'ok') this.judge()
     })

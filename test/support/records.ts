@@ -99,6 +99,7 @@ export async function addIncident(
     since_at: nowMs - 700_000,
     last_good_at: nowMs - 1_900_000,
     opened_at: nowMs,
+    flapping: false,
     cause,
     vantages: [vote],
   })

@@ -85,7 +85,7 @@ export async function memoryGround(): Promise<Ground> {
   const store = new MemoryStore(
     {
       nowMs,
-      evidence: (_monitor, observing_since_ms) => ({ vantages: [], pool: [], observing_since_ms }),
+      evidence: ({ late_since_ms }, observing_since_ms) => ({ vantages: [], pool: [], observing_since_ms, late_since_ms }),
       details: () => new Map(),
       policy: () => ({ steps: [{ after_s: 0, contact_ids: [contactId] }], repeat: 0 }),
       recipients: new Map([[contactId, [recipient]]]),

@@ -179,7 +179,14 @@ describe('the cause of an incident', () => {
   it.each(cases)('%s fits into one SMS with its facts', (_, __, ___, given) => {
     const test = testOf(given)
     const { text } = describeCause([voteOf(test)], new Map([['t1', test]]), 600)
-    const facts = { monitor_name: 'Head office', code: 'K7QX', since_ms: 0, failing_regions: ['eu', 'us'], passing_regions: [] }
+    const facts = {
+      monitor_name: 'Head office',
+      code: 'K7QX',
+      since_ms: 0,
+      failing_regions: ['eu', 'us'],
+      passing_regions: [],
+      flapping: false,
+    }
     const sms = downText({ ...facts, cause: text })
     expect(septets(sms)).toBeLessThanOrEqual(160)
     expect(sms).toContain(text.slice(0, 30))

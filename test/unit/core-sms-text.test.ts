@@ -4,8 +4,10 @@ import { cutToSeptets, septets, septetsMax, toGsm7 } from '../../coordinator/cor
 import {
   closedText,
   downText,
+  fleetText,
   markRepeat,
   type PageFacts,
+  pastText,
   resolvedText,
   shortTime,
   unconfirmedResolvedText,
@@ -20,6 +22,7 @@ const facts: PageFacts & { resolved_ms: number } = {
   resolved_ms: Date.UTC(2026, 10, 24, 4, 2, 30),
   failing_regions: ['eu', 'us'],
   passing_regions: ['ap'],
+  flapping: false,
 }
 
 describe('the text of a page', () => {
@@ -42,6 +45,18 @@ describe('the text of a page', () => {
       'UNCONFIRMED Mail of Example since 03:12 UTC 24 Nov: too few healthy probes to decide. mail accepted, not back in 10 min. Check probes. Code K7QX',
     ],
     [
+      downText({ ...facts, flapping: true }),
+      'UNSTABLE Mail of Example comes and goes, gone since 03:12 UTC 24 Nov: mail accepted, not back in 10 min. Agreed: eu, us; ap ok. Code K7QX',
+    ],
+    [
+      pastText({ ...facts, ended_ms: facts.resolved_ms }),
+      'WAS DOWN Mail of Example 03:12 UTC 24 Nov for 50 min 30 s, heard of only now: mail accepted, not back in 10 min. Agreed: eu, us. Code K7QX',
+    ],
+    [
+      fleetText({ failing: 12, watched: 40 }, facts.since_ms, 'K7QX'),
+      'FLEET 12 of 40 mail domains fail at once. Customers are paged at 03:12 UTC 24 Nov. Is it us? Check probes. Code K7QX',
+    ],
+    [
       unconfirmedResolvedText(facts),
       'CONFIRMED OK Mail of Example at 04:02 UTC 24 Nov: enough probes report, mail returns. Code K7QX',
     ],
@@ -57,9 +72,12 @@ describe('the text of a page', () => {
     resolved_ms: fc.integer({ min: Date.UTC(2027, 0, 1), max: Date.UTC(2030, 0, 1) }),
     failing_regions: fc.array(fc.string({ maxLength: 30 }), { maxLength: 50 }),
     passing_regions: fc.array(fc.string({ maxLength: 30 }), { maxLength: 50 }),
+    flapping: fc.constant(false),
   })
   const texts: [string, string, (drawn: typeof facts) => string, 'since' | 'end'][] = [
     ['down', 'DOWN ', downText, 'since'],
+    ['unstable', 'UNSTABLE ', (drawn) => downText({ ...drawn, flapping: true }), 'since'],
+    ['past', 'WAS DOWN ', (drawn) => pastText({ ...drawn, ended_ms: drawn.resolved_ms }), 'since'],
     ['resolved', 'UP ', resolvedText, 'end'],
     ['closed', 'CLOSED ', (drawn) => closedText(drawn, 'monitor_deleted'), 'end'],
     ['unconfirmed', 'UNCONFIRMED ', unconfirmedText, 'since'],

@@ -13,7 +13,13 @@ const ended = (outcome: Outcome): TestFact => ({
   finished_ms: startedMs + 600_000,
   outcome,
 })
-const proven: VantageContext = { proof_started_ms: startedMs + 540_000, doubts_ms: [], passed_before: true }
+const proven: VantageContext = {
+  proof_started_ms: startedMs + 540_000,
+  doubts_ms: [],
+  passed_before: true,
+  contradicted: 0,
+  monitors_held: 1,
+}
 const soon = startedMs + 601_000
 const later = startedMs + 660_000
 

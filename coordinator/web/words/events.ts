@@ -13,10 +13,14 @@ export type EventWords = { title: string; text: string | null; votes: IncidentVa
 type Detail = Readonly<Record<string, unknown>>
 
 const titles: Record<IncidentEventType, (detail: Detail) => string> = {
-  opened: (detail) => (detail.kind === 'unconfirmed' ? 'Opened as unconfirmed' : 'Incident opened'),
+  opened: (detail) => {
+    if (detail.kind === 'unconfirmed') return 'Opened as unconfirmed'
+    return detail.flapping === true ? 'Incident opened: mail comes and goes' : 'Incident opened'
+  },
   confirmed: () => 'Confirmed: the quorum agrees',
   paged: (detail) => `Paging ${names(detail.to) ?? 'somebody'}`,
   page_suppressed_by_maintenance: () => 'Nobody is paged in maintenance',
+  page_held_by_fleet_guard: (detail) => `Paging waits: ${detail.failing} mail domains fail at once`,
   nobody_to_page: () => 'Nobody to page in this step',
   no_policy: () => 'Nobody is paged',
   policy_exhausted: () => 'The escalation policy has no further step',
@@ -24,7 +28,7 @@ const titles: Record<IncidentEventType, (detail: Detail) => string> = {
   page_failed: () => 'No gateway took the SMS',
   page_cancelled: () => 'SMS cancelled',
   acknowledged: (detail) => `Acknowledged${word(detail.by) === null ? '' : ` by ${word(detail.by)}`}`,
-  resolved: () => 'Resolved: mail comes back',
+  resolved: (detail) => (detail.over_before_heard === true ? 'Over before we heard of it' : 'Resolved: mail comes back'),
   resolved_by_hand: (detail) => `Resolved by hand${word(detail.by) === null ? '' : ` by ${word(detail.by)}`}`,
   monitor_deleted: () => 'Closed, because the monitor was deleted',
 }
@@ -35,6 +39,12 @@ const texts: Partial<Record<IncidentEventType, (detail: Detail) => string | null
   paged: (detail) =>
     typeof detail.round === 'number' && detail.round > 0 ? `Round ${detail.round + 1} of the escalation policy` : null,
   page_suppressed_by_maintenance: (detail) => untilText(detail),
+  page_held_by_fleet_guard: (detail) => {
+    const until = word(detail.until)
+    return until === null
+      ? null
+      : `The fault may be ours. If it is still open at ${clockTime(until)}\u00a0UTC, customers are paged.`
+  },
   nobody_to_page: (detail) =>
     detail.recipient === 'operator'
       ? 'Set MAILSCOUT_OPERATOR_PHONE on the coordinator.'

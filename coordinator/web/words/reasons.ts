@@ -18,6 +18,7 @@ const decisionReasons: Record<JudgementReason, string> = {
   no_fresh_results: 'No fresh results',
   incident_open: 'Incident open, tested often',
   flapping: 'Comes and goes: open until mail has returned steadily for half an hour',
+  over_before_heard: 'Up; an outage was over before we heard of it',
   recovered: 'Mail comes back again',
   resolved_by_hand: 'Resolved by hand',
 }
@@ -29,6 +30,7 @@ const verdictReasons: Record<VerdictReason | 'retest_awaited', string> = {
   awaiting_proof: 'the probe is still proving its own health',
   probe_unproven: 'the probe could not prove its own health',
   never_passed_greylisting: 'a first greylisting, which counts for nothing',
+  fails_widely: 'the probe fails for many mail systems that are well elsewhere',
   sender_blocked: 'the target refuses the address of this probe',
   not_run: 'the test could not run',
   no_test_yet: 'no test yet',

@@ -33,8 +33,8 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
       const untouched = { acknowledged_at: null, acknowledged_by: null, resolved_at: null, held: false, ...noStep }
       tx.write(incidents, incident.id, { ...incident, ...untouched, monitor_name })
     },
-    confirmIncident: async ({ id, since_at, cause, vantages }) => {
-      await change(id, { kind: 'down', acknowledged_at: null, acknowledged_by: null, since_at, cause, vantages })
+    confirmIncident: async ({ id, since_at, flapping, cause, vantages }) => {
+      await change(id, { kind: 'down', acknowledged_at: null, acknowledged_by: null, since_at, flapping, cause, vantages })
     },
     closeIncident: (_customerId, id, atMs) => change(id, { resolved_at: atMs, ...noStep }, isOpen),
     acknowledgeIncident: ({ id }, by) =>

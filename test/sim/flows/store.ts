@@ -10,6 +10,7 @@ import type { Store, Transaction } from '../../../coordinator/flow/store.ts'
 import type { IncidentRow, Recipient } from '../../../coordinator/store/incident-log.ts'
 import type { ClaimedMonitor } from '../../../coordinator/store/judging.ts'
 import type { NewPage } from '../../../coordinator/store/outbox.ts'
+import { fleetOperations, type StoredFleet, theFleet } from './fleet-row.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { incidentOperations } from './incident-rows.ts'
 import { pageOperations } from './page-rows.ts'
@@ -56,6 +57,7 @@ export class MemoryStore implements Store {
   readonly pages = new Rows<StoredPage>()
   /** The id by what a page is unique by. */
   readonly pageKeys = new Rows<string>()
+  readonly fleet = new Rows<StoredFleet>()
   readonly heartbeats: Heartbeats
   readonly events: StoredEvent[] = []
   readonly given: StoreGiven
@@ -64,6 +66,7 @@ export class MemoryStore implements Store {
   constructor(given: StoreGiven, onCommit: (commit: Commit) => void = () => {}) {
     this.given = given
     this.heartbeats = new Heartbeats(given.nowMs)
+    this.fleet.committed.set(theFleet, { since_ms: null, seen_ms: null, watched: 0 })
     this.#onCommit = onCommit
   }
 
@@ -89,12 +92,14 @@ export class MemoryStore implements Store {
     return { ongoing, operations: this.#operations(ongoing, commit) }
   }
 
-  /** As ingest marks: it waits for a judgement that is under way, and the mark comes after it. */
-  async mark(monitorId: string, atMs: number): Promise<void> {
+  /** As ingest marks: it waits for a judgement that is under way, and the mark comes after it. `lateSinceMs`: of news that come late. */
+  async mark(monitorId: string, atMs: number, lateSinceMs: number | null = null): Promise<void> {
     while (this.monitors.holders.has(monitorId)) await isFree(this.monitors, monitorId)
     const monitor = this.monitors.committed.get(monitorId)
-    if (monitor !== undefined)
-      this.monitors.committed.set(monitorId, { ...monitor, judge_at: Math.min(monitor.judge_at ?? atMs, atMs) })
+    if (monitor === undefined) return
+    const judge_at = earliest([monitor.judge_at, atMs])
+    const late_since_ms = earliest([monitor.late_since_ms, lateSinceMs])
+    this.monitors.committed.set(monitorId, { ...monitor, judge_at, late_since_ms })
   }
 
   /** Forgets what is over. */
@@ -158,7 +163,7 @@ export class MemoryStore implements Store {
           monitors,
           monitor_id,
           () => true,
-          (row) => ({ ...row, ...saved }),
+          (row) => ({ ...row, ...saved, late_since_ms: state.late === null ? null : row.late_since_ms }),
         )
       },
       postponeJudgement: async ({ monitor_id }, delayMs) => {
@@ -181,6 +186,7 @@ export class MemoryStore implements Store {
       readMonitorPolicy: async () => given.policy(),
       readRecipients: async (_customerId, contactIds) => contactIds.flatMap((id) => given.recipients.get(id) ?? []),
       holdWindowsOfMonitor: async () => given.windows(),
+      ...fleetOperations(this, tx),
       ...incidentOperations(this, tx),
       ...pageOperations(this, tx),
     }
@@ -197,6 +203,7 @@ export const storedMonitor = (
   target_domain: 'customer.example',
   state,
   incident_id: null,
+  late_since_ms: null,
   rules,
   quiet: true,
   awaiting_proof: [],

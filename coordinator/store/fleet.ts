@@ -1,0 +1,92 @@
+/** The fleet as a whole: probes that fail where others pass, and how many mail systems fail at once. */
+import type { Fleet, FleetGuard } from '../core/fleet-guard.ts'
+import type { Sql } from './connection.ts'
+
+const domainOf = (sql: Sql) => sql`lower(split_part(m.target->>'address', '@', 2))`
+
+/** Locks the guard until the transaction ends, so that outages that are opened side by side are counted one after the other. */
+export async function lockFleet(sql: Sql, windowMs: number): Promise<{ guard: FleetGuard; fleet: Fleet }> {
+  const [row] = await sql<(FleetGuard & { watched: number })[]>`
+    select since_at as since_ms, seen_at as seen_ms, watched from fleet for update`
+  const [count] = await sql<{ failing: number }[]>`
+    select count(distinct ${domainOf(sql)})::int as failing
+    from incidents i join monitors m on m.customer_id = i.customer_id and m.id = i.monitor_id
+    where i.resolved_at is null and i.kind = 'down' and i.opened_at > now() - ${windowMs} * interval '1 millisecond'`
+  const { since_ms = null, seen_ms = null, watched = 0 } = row ?? {}
+  return { guard: { since_ms, seen_ms }, fleet: { failing: count?.failing ?? 0, watched } }
+}
+
+export async function saveFleetGuard(sql: Sql, { since_ms, seen_ms }: FleetGuard): Promise<void> {
+  await sql`update fleet set since_at = ${since_ms}, seen_at = ${seen_ms}`
+}
+
+/** Counts the watched mail domains anew, at most once in ten minutes. */
+export async function countWatchedDomains(sql: Sql): Promise<void> {
+  await sql`
+    update fleet set counted_at = now(), watched = (
+      select count(distinct ${domainOf(sql)})
+      from monitors m join monitor_states s on s.customer_id = m.customer_id and s.monitor_id = m.id
+      where m.deleted_at is null and s.watched_since is not null)
+    where counted_at is null or counted_at < now() - interval '10 minutes'`
+}
+
+/** So many of a probe's newest failures are looked at; more tell nothing new (core/verdict.ts, failsWidely). */
+const failuresMax = 100
+
+/**
+ * Counts, for every probe, the mail domains that fail for it now while mail from another region, sent later, returns from them. Only its
+ * newest failures within the hour, and only those that are still the newest word on their monitor. Returns the probes whose count changed.
+ */
+export function countContradictions(
+  sql: Sql,
+): Promise<{ id: string; name: string; contradicted: number; monitors_held: number }[]> {
+  const rightStart = (result: string, probe: string) =>
+    sql`${sql(result)}.started_at + coalesce(${sql(probe)}.clock_offset_ms, 0) * interval '1 millisecond'`
+  return sql`
+    with counted as (
+      select q.id, (
+        select count(distinct f.domain)::int from (
+          select * from probe_failures where probe_id = q.id and started_at > now() - interval '1 hour'
+          order by started_at desc limit ${failuresMax}) f
+        where not exists (
+            select from results r where r.customer_id = f.customer_id and r.monitor_id = f.monitor_id and r.probe_id = q.id
+              and r.started_at > f.started_at and r.outcome in ('ok', 'slow'))
+          and exists (
+            select from assignments a join probes o on o.id = a.probe_id and o.region <> q.region
+            cross join lateral (
+              select r.started_at, r.outcome from results r
+              where r.customer_id = f.customer_id and r.monitor_id = f.monitor_id and r.probe_id = a.probe_id
+              order by r.started_at desc limit 1) n
+            where a.customer_id = f.customer_id and a.monitor_id = f.monitor_id and a.withdrawn_at is null
+              and n.outcome in ('ok', 'slow') and ${rightStart('n', 'o')} >= ${rightStart('f', 'q')})
+      ) as contradicted
+      from probes q where q.retired_at is null
+    ), held as (
+      select id, contradicted, case when contradicted = 0 then 0 else (
+        select count(*)::int from assignments a where a.probe_id = id and a.withdrawn_at is null and a.last_slot is null) end as monitors_held
+      from counted c
+    )
+    update probes p set contradicted = h.contradicted, monitors_held = h.monitors_held from held h
+    where h.id = p.id and (p.contradicted, p.monitors_held) is distinct from (h.contradicted, h.monitors_held)
+    returning p.id, p.name, p.contradicted, p.monitors_held`
+}
+
+/** Notes the newest failing test of each monitor that the probe tells of. */
+export async function recordFailures(
+  sql: Sql,
+  probeId: string,
+  failures: readonly { customer_id: string; monitor_id: string; target_domain: string; started_at: number }[],
+): Promise<void> {
+  const newest = new Map(failures.toSorted((a, b) => a.started_at - b.started_at).map((failure) => [failure.monitor_id, failure]))
+  if (newest.size === 0) return
+  const rows = [...newest.values()]
+  await sql`
+    insert into probe_failures (probe_id, customer_id, monitor_id, domain, started_at)
+    select ${probeId}, customer_id, monitor_id, domain, to_timestamp(started_at / 1000)
+    from unnest(${rows.map((row) => row.customer_id)}::uuid[], ${rows.map((row) => row.monitor_id)}::uuid[],
+      ${rows.map((row) => row.target_domain)}::text[], ${rows.map((row) => row.started_at)}::float8[])
+      as told (customer_id, monitor_id, domain, started_at)
+    order by monitor_id
+    on conflict (probe_id, monitor_id) do update set started_at = excluded.started_at, domain = excluded.domain
+    where probe_failures.started_at < excluded.started_at`
+}
