@@ -88,7 +88,7 @@ export type MonitorState = {
   hedge: { test_id: string; since_ms: number; asked: Record<string, number> } | null
   /** Per vantage: tests that started up to here have been settled and open no new suspicion. */
   settled: Record<string, number>
-  /** The same for all vantages, set when a person has ended an incident. */
+  /** The same for all vantages, set when a person has ended an incident, and when one was told of that was over. */
   settled_all_ms: number
   /** When the customer was told that an outage began or ended, newest first; older than flapping.ts counts are dropped. */
   notices_ms: number[]

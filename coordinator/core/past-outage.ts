@@ -69,7 +69,13 @@ export function tellPastOutage(
   const ended_ms = Math.min(nowMs, ...passes.map(({ started_ms }) => started_ms))
   const last_good_ms = lastGoodMs(evidence, since_ms)
   return {
-    state: { ...state, late: null, notices_ms: withNotice(state, nowMs) },
+    state: {
+      ...state,
+      late: null,
+      notices_ms: withNotice(state, nowMs),
+      // What is still to come of it, from vantages that are heard later, is the same outage.
+      settled_all_ms: Math.max(state.settled_all_ms, ended_ms),
+    },
     effects: [{ kind: 'past_incident', since_ms, last_good_ms, ended_ms, votes: votes.map(viewOf) }],
   }
 }

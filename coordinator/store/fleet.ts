@@ -62,8 +62,8 @@ export function countContradictions(
       ) as contradicted
       from probes q where q.retired_at is null
     ), held as (
-      select id, contradicted, case when contradicted = 0 then 0 else (
-        select count(*)::int from assignments a where a.probe_id = id and a.withdrawn_at is null and a.last_slot is null) end as monitors_held
+      select c.id, c.contradicted, case when c.contradicted = 0 then 0 else (
+        select count(*)::int from assignments a where a.probe_id = c.id and a.withdrawn_at is null and a.last_slot is null) end as monitors_held
       from counted c
     )
     update probes p set contradicted = h.contradicted, monitors_held = h.monitors_held from held h

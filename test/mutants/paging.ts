@@ -43,8 +43,8 @@ export const pagingMutants: Mutant[] = [
   {
     name: 'unconfirmed-pages-the-customer',
     file: 'coordinator/flow/escalate.ts',
-    find: "if (incident.kind === 'down') await startEscalation(context, tx, incident, nowMs)",
-    replace: 'if (incident.kind !== null) await startEscalation(context, tx, incident, nowMs)',
+    find: "if (incident.kind !== 'down')",
+    replace: 'if (incident.kind === null)',
     why: 'Too few healthy vantages are the affair of the operator.',
     caughtBy: { file: pages, test: 'too few healthy vantages > page the operator and nobody else' },
   },

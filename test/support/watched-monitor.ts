@@ -43,6 +43,7 @@ export class WatchedMonitor {
   readonly startMs = Date.now()
   readonly rate = { epoch_ms: this.startMs - (100 * periodS + sinceS) * 1000, period_s: periodS, phase_ms: 0 }
   #probes = new Map<string, KnownProbe>()
+  #target: MonitorSettings['target'] = { address: 'scout@customer.example' }
 
   constructor(own: TestDatabase) {
     const { database } = own
@@ -66,10 +67,12 @@ export class WatchedMonitor {
       steps?: { after_s: number }[]
       repeat?: number
       watched?: boolean
+      /** Those of another monitor, which hold this one too. */
+      probes?: KnownProbe[]
     } = {},
   ): Promise<WatchedMonitor> {
     const world = new WatchedMonitor(own)
-    const { regions = ['eu', 'us', 'ap'], settings = {}, steps = [{ after_s: 0 }], repeat = 0, watched = true } = options
+    const { regions = ['eu', 'us', 'ap'], settings = {}, steps = [{ after_s: 0 }], repeat = 0, watched = true, probes } = options
     // Whatever an earlier story in this database has left to do is over.
     await world.sql`update monitor_states set judge_at = null`
     await beat(world.sql, world.context.coordinatorId)
@@ -82,7 +85,7 @@ export class WatchedMonitor {
       customer_id: world.customerId,
       name: 'Mail of Example',
       kind: 'roundtrip',
-      target: { address: 'scout@customer.example' },
+      target: world.#target,
       vantages: regions.length,
       quorum: Math.min(2, regions.length),
       mode: 'seed',
@@ -90,7 +93,9 @@ export class WatchedMonitor {
       ...settings,
     })
     await world.sql`update monitors set assign_at = null where id = ${world.id}`
-    for (const region of regions) await world.#assign(await world.addProbe(region))
+    world.#target = settings.target ?? world.#target
+    for (const probe of probes ?? []) world.#probes.set(probe.region, probe)
+    for (const region of regions) await world.#assign(probes === undefined ? await world.addProbe(region) : world.probe(region))
     if (watched) {
       const state: MonitorState = { ...initialMonitorState(Date.now()), decision: 'up', reason: 'first_return', watched: true }
       await world.sql`
@@ -280,7 +285,7 @@ export class WatchedMonitor {
       phase_ms,
       first_slot: 0,
       last_slot: null,
-      plan: testPlan({ monitor_id: this.id, period_s: periodS }),
+      plan: testPlan({ monitor_id: this.id, period_s: periodS, target: this.#target }),
     })
   }
 }

@@ -44,3 +44,6 @@ create table fleet (
 insert into fleet default values;
 
 grant select, insert, update, delete on probe_failures, fleet to mailscout_app;
+alter table probe_failures enable row level security;
+alter table probe_failures force row level security;
+create policy customer on probe_failures using (customer_matches(customer_id)) with check (customer_matches(customer_id));

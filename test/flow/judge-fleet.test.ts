@@ -1,0 +1,166 @@
+/** The fleet as a whole, on a real database: a mass failure holds pages, a probe that fails widely has no vote, and past outages have one notice. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { escalateNext } from '../../coordinator/flow/escalate.ts'
+import { reviewFleet } from '../../coordinator/flow/fleet.ts'
+import { sendNextPage } from '../../coordinator/flow/send-pages.ts'
+import { freshDatabase, type TestDatabase } from '../support/database.ts'
+import { type KnownProbe, WatchedMonitor } from '../support/watched-monitor.ts'
+
+let own: TestDatabase
+beforeEach(async () => {
+  own = await freshDatabase()
+})
+afterEach(() => own?.drop())
+
+const monitorOf = (name: string, options: Parameters<typeof WatchedMonitor.create>[1] = {}) =>
+  WatchedMonitor.create(own, {
+    ...options,
+    settings: { name, target: { address: `scout@${name}.example` }, ...options.settings },
+  })
+
+describe('a mass failure', () => {
+  const names = ['a', 'b', 'c', 'd', 'e', 'f']
+
+  test('holds the pages of those who come after the first few for three minutes, and tells the operator once', async () => {
+    const monitors: WatchedMonitor[] = []
+    for (const name of names) {
+      const monitor = await monitorOf(name)
+      monitors.push(monitor)
+      await monitor.goDown()
+    }
+    const kinds = await Promise.all(monitors.map(async (monitor) => (await monitor.pages()).map(({ kind }) => kind)))
+    expect(kinds).toEqual([['down'], ['down'], ['down'], ['down'], ['fleet'], []])
+    const [fifth, sixth] = monitors.slice(4)
+    expect(await sixth?.events()).toEqual(['opened', 'page_held_by_fleet_guard'])
+    const [operatorPage] = (await fifth?.pages()) ?? []
+    expect(operatorPage).toMatchObject({
+      recipient: 'operator',
+      text: expect.stringMatching(/^FLEET 5 mail domains fail at once\./),
+    })
+
+    // Three minutes later everything that still fails is told, by itself.
+    await own.admin`update fleet set since_at = since_at - interval '3 minutes', seen_at = seen_at - interval '3 minutes'`
+    await fifth?.passTime(180)
+    await sixth?.passTime(180)
+    const context = { ...(fifth as WatchedMonitor).context, gateways: [] }
+    while (await escalateNext(context)) {}
+    expect((await fifth?.pages())?.map(({ kind }) => kind)).toEqual(['fleet', 'down'])
+    expect((await sixth?.pages())?.map(({ kind }) => kind)).toEqual(['down'])
+  })
+
+  test('that is over while its pages are held wakes no customer', async () => {
+    const monitors: WatchedMonitor[] = []
+    for (const name of names) {
+      const monitor = await monitorOf(name)
+      monitors.push(monitor)
+      await monitor.goDown()
+    }
+    const last = monitors.at(-1)
+    await last?.recover()
+    expect(await last?.pages()).toEqual([])
+    expect(await last?.events()).toEqual(['opened', 'page_held_by_fleet_guard', 'resolved'])
+  })
+
+  test('of many monitors of one mail domain is one domain', async () => {
+    for (const _ of names) {
+      const monitor = await monitorOf('hoster')
+      await monitor.goDown()
+      expect((await monitor.pages()).map(({ kind }) => kind)).toEqual(['down'])
+    }
+  })
+})
+
+describe('a probe that fails for many', () => {
+  /** The same three probes hold all these monitors. */
+  async function fleet(names: string[]): Promise<WatchedMonitor[]> {
+    const first = await monitorOf(names[0] ?? 'first')
+    const probes = ['eu', 'us', 'ap'].map((region): KnownProbe => first.probe(region))
+    const others: WatchedMonitor[] = []
+    for (const name of names.slice(1)) others.push(await monitorOf(name, { probes }))
+    return [first, ...others]
+  }
+  const tell = (monitor: WatchedMonitor, region: string, outcome: 'ok' | 'timeout', agoS = 640) =>
+    monitor.report(region, [{ outcome, agoS, cause: 'open', tookS: outcome === 'ok' ? 4 : 600 }], { controls: [] })
+
+  test('while mail from elsewhere returns has no vote', async () => {
+    const monitors = await fleet(['a', 'b', 'c', 'd'])
+    const [watched, ...others] = monitors
+    for (const monitor of others) {
+      await tell(monitor, 'eu', 'timeout')
+      await tell(monitor, 'us', 'ok', 10)
+    }
+    await reviewFleet((watched as WatchedMonitor).context)
+    const [eu] = await own.admin<{ contradicted: number; monitors_held: number }[]>`
+      select contradicted, monitors_held from probes where id = ${watched?.probe('eu').id ?? ''}`
+    expect(eu).toEqual({ contradicted: 3, monitors_held: 4 })
+    await watched?.report('eu', [{ outcome: 'timeout', agoS: 1230 }])
+    await watched?.report('eu', [{ outcome: 'timeout', agoS: 600, cause: 'retest', attempt: 2 }])
+    await watched?.judge()
+    expect(await watched?.askedRegions()).toEqual([])
+    expect(await watched?.state()).toMatchObject({ decision: 'up', state: { suspicion: null } })
+    // Nor do its failures make a quorum with those of another.
+    await watched?.report('us', [{ outcome: 'timeout', agoS: 1230 }])
+    await watched?.report('us', [{ outcome: 'timeout', agoS: 600, cause: 'retest', attempt: 2 }])
+    await watched?.judge()
+    expect(await watched?.incidents()).toEqual([])
+  })
+
+  test('where mail from elsewhere fails as well is not to blame', async () => {
+    const monitors = await fleet(['a', 'b', 'c', 'd'])
+    for (const monitor of monitors.slice(1)) {
+      await tell(monitor, 'eu', 'timeout')
+      await tell(monitor, 'us', 'timeout')
+    }
+    const [watched] = monitors
+    await reviewFleet((watched as WatchedMonitor).context)
+    await watched?.goDown(['eu', 'us'])
+    expect(await watched?.incidents()).toMatchObject([{ kind: 'down' }])
+  })
+
+  test('has its vote again when it passes', async () => {
+    const monitors = await fleet(['a', 'b', 'c', 'd'])
+    const [watched, ...others] = monitors
+    for (const monitor of others) {
+      await tell(monitor, 'eu', 'timeout')
+      await tell(monitor, 'us', 'ok', 10)
+    }
+    const { context } = watched as WatchedMonitor
+    await reviewFleet(context)
+    for (const monitor of others) await tell(monitor, 'eu', 'ok', 5)
+    await reviewFleet(context)
+    await watched?.goDown(['eu', 'us'])
+    expect(await watched?.incidents()).toMatchObject([{ kind: 'down' }])
+  })
+})
+
+describe('an outage that was over before we heard of it', () => {
+  test('is one incident, opened and resolved at once, with one page and no all-clear', async () => {
+    const monitor = await monitorOf('late', { settings: { period_s: 3600 } })
+    const lost = { outcome: 'timeout', agoS: 7000, cause: 'open' } as const
+    for (const region of ['eu', 'us', 'ap']) {
+      await monitor.report(region, [lost, { ...lost, agoS: 6300 }, { outcome: 'ok', agoS: 60, cause: 'open' }])
+    }
+    await monitor.judge()
+    const [incident, ...more] = await monitor.incidents()
+    expect(more).toEqual([])
+    expect(incident).toMatchObject({ kind: 'down', next_step_at: null })
+    expect(incident?.resolved_at).toBe(incident?.opened_at)
+    expect(Number(incident?.since_at)).toBe(monitor.startMs - 7_000_000)
+    expect(await monitor.events()).toEqual(['opened', 'resolved', 'paged'])
+    const pages = await monitor.pages()
+    expect(pages).toMatchObject([{ kind: 'past', text: expect.stringMatching(/^WAS DOWN late /) }])
+    expect((await monitor.state()).state).toMatchObject({ decision: 'up', incident: null, late: null })
+
+    const sent: string[] = []
+    const gateway = {
+      name: 'played',
+      kind: 'played',
+      send: async ({ text }: { text: string }) => ({ providerId: String(sent.push(text)) }),
+    }
+    expect(await sendNextPage({ ...monitor.context, gateways: [gateway] })).toBe(true)
+    expect(sent).toEqual([pages[0]?.text])
+    await monitor.report('eu', [{ outcome: 'ok', agoS: 5, cause: 'open' }])
+    await monitor.judge()
+    expect(await monitor.incidents()).toHaveLength(1)
+  })
+})
