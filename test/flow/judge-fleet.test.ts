@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { escalateNext } from '../../coordinator/flow/escalate.ts'
 import { reviewFleet } from '../../coordinator/flow/fleet.ts'
-import { sendNextPage } from '../../coordinator/flow/send-pages.ts'
+import { Outgoing, sendNextPage } from '../../coordinator/flow/send-pages.ts'
 import { freshDatabase, type TestDatabase } from '../support/database.ts'
 import { type KnownProbe, WatchedMonitor } from '../support/watched-monitor.ts'
 
@@ -157,7 +157,7 @@ describe('an outage that was over before we heard of it', () => {
       kind: 'played',
       send: async ({ text }: { text: string }) => ({ providerId: String(sent.push(text)) }),
     }
-    expect(await sendNextPage({ ...monitor.context, gateways: [gateway] })).toBe(true)
+    expect(await sendNextPage({ ...monitor.context, gateways: [gateway], outgoing: new Outgoing() })).toBe(true)
     expect(sent).toEqual([pages[0]?.text])
     await monitor.report('eu', [{ outcome: 'ok', agoS: 5, cause: 'open' }])
     await monitor.judge()

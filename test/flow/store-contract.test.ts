@@ -262,6 +262,36 @@ describe.each([
     })
   })
 
+  describe('the fleet', () => {
+    const windowMs = 300_000
+    const look = () => within((tx) => tx.lockFleet(windowMs))
+
+    test('counts the mail domains whose outage was opened of late and is not over', async () => {
+      const before = (await look()).fleet.failing
+      await open('unconfirmed')
+      expect((await look()).fleet.failing).toBe(before)
+      const [{ id } = {}] = await ground.incidents()
+      await within(async (tx) => tx.closeIncident(customerId(), String(id), await tx.nowMs()))
+      const down = await open()
+      expect((await look()).fleet.failing).toBe(before + 1)
+      await within(async (tx) => tx.closeIncident(customerId(), down, await tx.nowMs()))
+      expect((await look()).fleet.failing).toBe(before)
+    })
+
+    test('has one guard, which one transaction after the other sees', async () => {
+      const guard = { since_ms: await ground.nowMs(), seen_ms: await ground.nowMs() }
+      const saving = await holding(async (tx) => {
+        await tx.lockFleet(windowMs)
+        await tx.saveFleetGuard(guard)
+      })
+      const looking = look()
+      await saving.end()
+      expect((await looking).guard).toEqual(guard)
+      await within((tx) => tx.saveFleetGuard({ since_ms: null, seen_ms: null }))
+      expect((await look()).guard).toEqual({ since_ms: null, seen_ms: null })
+    })
+  })
+
   describe('a page', () => {
     test('is unique by incident, kind, step, round and recipient, also where two write it at once', async () => {
       const id = await open()

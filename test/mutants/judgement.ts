@@ -103,8 +103,8 @@ export const suspicionMutants: Mutant[] = [
   {
     name: 'silence-not-told',
     file: 'coordinator/core/judgement.ts',
-    find: "effects: [{ kind: 'open_incident', incident_kind: 'unconfirmed', since_ms: nowMs, last_good_ms: null, votes: [] }],",
-    replace: 'effects: [],',
+    find: "{ kind: 'open_incident', incident_kind: 'unconfirmed', since_ms: nowMs, last_good_ms: null, flapping: false, votes: [] },",
+    replace: '',
     why: 'That nobody has anything to say is told to the operator.',
     caughtBy: { file: transcripts, test: 'silence > silence of all is told to the operator, and ends by itself' },
   },

@@ -1,4 +1,5 @@
 /** Every mutation that `npm run mutants` makes. Where no test catches a new one, the test is what is missing. */
+import { fleetMutants, noticeMutants } from './fleet.ts'
 import { boundMutants, incidentMutants, suspicionMutants } from './judgement.ts'
 import type { Mutant } from './mutant.ts'
 import { commitMutants, pagingMutants } from './paging.ts'
@@ -10,6 +11,8 @@ export const mutants: Mutant[] = [
   ...verdictMutants,
   ...suspicionMutants,
   ...incidentMutants,
+  ...noticeMutants,
+  ...fleetMutants,
   ...boundMutants,
   ...commitMutants,
   ...pagingMutants,

@@ -36,7 +36,7 @@ const hourMs = 3_600_000
 
 export async function postgresGround(own: TestDatabase): Promise<Ground> {
   await own.admin`update pages set state = 'cancelled' where state in ('pending', 'sending')`
-  await own.admin`update incidents set next_step_at = null`
+  await own.admin`update incidents set next_step = null, next_round = null, next_step_at = null, resolved_at = coalesce(resolved_at, now())`
   await own.admin`delete from coordinators`
   const monitor = await WatchedMonitor.create(own, { regions: ['eu'] })
   await own.admin`delete from coordinators`

@@ -78,6 +78,20 @@ describe('a verdict', () => {
   })
 })
 
+describe('a probe fails widely', () => {
+  test.each<[number, number, boolean]>([
+    [2, 10, false],
+    [3, 10, true],
+    [3, 40, false],
+    [4, 40, true],
+    [49, 4000, false],
+    [50, 4000, true],
+  ])('with %i mail systems of %i monitors', (contradicted, monitors_held, widely) => {
+    const said = verdictOf(ended('timeout'), { ...proven, contradicted, monitors_held }, later)
+    expect(said.verdict).toBe(widely ? 'abstain' : 'fail')
+  })
+})
+
 describe('a standing verdict', () => {
   const monitor = { period_s: 1200, timeout_s: 600 }
   const staleMs = startedMs + 600_000 + (1200 + 600 + 60) * 1000

@@ -1,0 +1,81 @@
+/** Mutations of what looks beyond one outage: how often a customer is told, what is told of when it is over, and the fleet as a whole. */
+import type { Mutant } from './mutant.ts'
+
+const flapping = 'test/scenarios/flapping.test.ts'
+const transcripts = 'test/scenarios/judgement-transcripts.test.ts'
+const guard = 'test/unit/core-fleet-guard.test.ts'
+const verdict = 'test/unit/core-verdict.test.ts'
+const fleet = 'test/flow/judge-fleet.test.ts'
+
+export const noticeMutants: Mutant[] = [
+  {
+    name: 'flapping-never-noticed',
+    file: 'coordinator/core/flapping.ts',
+    find: '.length >= noticesOfSeries',
+    replace: '.length > 1000',
+    why: 'Mail that comes and goes is one unstable incident, not a storm of notices.',
+    caughtBy: { file: flapping, test: 'mail that comes and goes > says so in its reason while it lasts' },
+  },
+  {
+    name: 'unstable-ends-at-first-return',
+    file: 'coordinator/core/flapping.ts',
+    find: 'wellSinceMs + (incident.flapping ? steadyMs : 0)',
+    replace: 'wellSinceMs',
+    why: 'The incident of an unstable monitor ends when mail has returned steadily.',
+    caughtBy: {
+      file: flapping,
+      test: 'mail that comes and goes > is told of as down, up, and down once more; then the incident stays open until it has been steady for half an hour',
+    },
+  },
+  {
+    name: 'past-outage-not-told',
+    file: 'coordinator/core/past-outage.ts',
+    find: 'finishedMs < nowMs - lateNewsMs',
+    replace: 'finishedMs < nowMs - 1000 * 24 * 3600 * lateNewsMs',
+    why: 'An outage that was over before we heard of it is told of.',
+    caughtBy: { file: transcripts, test: 'past-outage > while no coordinator was there' },
+  },
+  {
+    name: 'past-outage-told-twice',
+    file: 'coordinator/core/past-outage.ts',
+    find: 'settled_all_ms: Math.max(state.settled_all_ms, ended_ms),',
+    replace: '',
+    why: 'What comes later of an outage that was told of as over is the same outage.',
+    caughtBy: { file: transcripts, test: 'past-outage > while no coordinator was there' },
+  },
+]
+
+export const fleetMutants: Mutant[] = [
+  {
+    name: 'guard-never-ends',
+    file: 'coordinator/core/fleet-guard.ts',
+    find: 'holdUntilMs: nowMs < untilMs ? untilMs : null,',
+    replace: 'holdUntilMs: nowMs + holdMs,',
+    why: 'The fleet guard holds pages for three minutes and ends by itself.',
+    caughtBy: { file: guard, test: 'a mass failure > that goes on holds no further page, however long it goes on' },
+  },
+  {
+    name: 'guard-begins-again',
+    file: 'coordinator/core/fleet-guard.ts',
+    find: 'nowMs > guard.seen_ms + apartMs',
+    replace: 'nowMs > guard.since_ms + holdMs',
+    why: 'A mass failure that goes on is guarded once.',
+    caughtBy: { file: guard, test: 'a mass failure > that goes on holds no further page, however long it goes on' },
+  },
+  {
+    name: 'monitors-counted-for-domains',
+    file: 'coordinator/store/fleet.ts',
+    find: `select count(distinct \${domainOf(sql)})::int as failing`,
+    replace: 'select count(*)::int as failing',
+    why: 'Many monitors of one mail system are one mail system.',
+    caughtBy: { file: fleet, test: 'a mass failure > of many monitors of one mail domain is one domain' },
+  },
+  {
+    name: 'wide-failure-votes',
+    file: 'coordinator/core/verdict.ts',
+    find: 'return contradicted >= Math.max(contradictedMin, tooMany)',
+    replace: 'return contradicted > contradictedMax + Math.max(contradictedMin, tooMany)',
+    why: 'A probe that fails for many monitors that are well elsewhere abstains.',
+    caughtBy: { file: verdict, test: 'a probe fails widely > with 3 mail systems of 10 monitors' },
+  },
+]
