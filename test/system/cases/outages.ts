@@ -1,30 +1,38 @@
 /** What goes wrong with a customer's mail, and who is woken by it: seen by the API and by the phone. */
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { before, describe, type TestContext, test } from 'node:test'
 import type { Incident } from '../lab/api.ts'
 import { useLab, useMailscout } from '../lab/current.ts'
 import { type Mailscout, operatorPhone } from '../lab/mailscout.ts'
 import { never } from '../lab/until.ts'
-import type { Watched } from '../lab/watched.ts'
+import type { MonitorOptions, Watched } from '../lab/watched.ts'
 
 const lab = useLab()
 /** One period and a test: whatever the next slots bring about has been brought about by then. */
 const calmMs = 25_000
 const recoveryWithinMs = 60_000
+/** What fails is tested every few seconds, and each mail starts programs: more at once would keep a small machine too busy to be in time. */
+const atOnce = { concurrency: 3 }
 
 type Outage = { outcome: string; begin: () => unknown; end: () => unknown }
 
-describe('troubles', { concurrency: true }, () => {
+describe('troubles', () => {
   let mailscout: Mailscout
   before(async () => {
     mailscout = await useMailscout()
   })
-  after(() => mailscout.unwatchAll())
 
-  describe('that are outages: one incident, one SMS, one all-clear', { concurrency: true }, () => {
-    test('the customer’s mail server is stopped', async () => {
+  /** For the time of a case. */
+  const watch = async (t: TestContext, user: string, options?: MonitorOptions): Promise<Watched> => {
+    const watched = await mailscout.watch(user, options)
+    t.after(() => mailscout.unwatch(watched))
+    return watched
+  }
+
+  describe('that are outages: one incident, one SMS, one all-clear', atOnce, () => {
+    test('the customer’s mail server is stopped', async (t) => {
       const { stopped } = mailscout.parts.customers
-      const watched = await mailscout.watch('scout', { on: stopped })
+      const watched = await watch(t, 'scout', { on: stopped })
       const incident = await assertOneIncident(watched, {
         outcome: 'unreachable',
         begin: () => stopped.stop(),
@@ -33,9 +41,9 @@ describe('troubles', { concurrency: true }, () => {
       assert.match(incident.cause.text, /no connection to mail\.stopped\.test/)
     })
 
-    test('port 25 of the customer’s mail server is silent', async () => {
+    test('port 25 of the customer’s mail server is silent', async (t) => {
       const { dropped } = mailscout.parts.customers
-      const watched = await mailscout.watch('scout', { on: dropped })
+      const watched = await watch(t, 'scout', { on: dropped })
       let undo = () => {}
       await assertOneIncident(watched, {
         outcome: 'unreachable',
@@ -46,9 +54,9 @@ describe('troubles', { concurrency: true }, () => {
       })
     })
 
-    test('mail is accepted and discarded', async () => {
+    test('mail is accepted and discarded', async (t) => {
       const user = 'swallowed'
-      const watched = await mailscout.watch(user)
+      const watched = await watch(t, user)
       await assertOneIncident(watched, {
         outcome: 'timeout',
         begin: () => lab.customer.discard(user),
@@ -56,8 +64,8 @@ describe('troubles', { concurrency: true }, () => {
       })
     })
 
-    test('the responder is removed, and mail stays in the mailbox', async () => {
-      const watched = await mailscout.watch('forgotten')
+    test('the responder is removed, and mail stays in the mailbox', async (t) => {
+      const watched = await watch(t, 'forgotten')
       const forward = watched.on.forwardOf('forgotten')
       await assertOneIncident(watched, {
         outcome: 'timeout',
@@ -69,10 +77,10 @@ describe('troubles', { concurrency: true }, () => {
       })
     })
 
-    test('the mail server refuses: the incident quotes it', async () => {
+    test('the mail server refuses: the incident quotes it', async (t) => {
       const user = 'dismissed'
       const words = 'The mailbox of the scout is closed'
-      const watched = await mailscout.watch(user)
+      const watched = await watch(t, user)
       const begunMs = Date.now()
       const incident = await assertOneIncident(watched, {
         outcome: 'refused',
@@ -86,9 +94,9 @@ describe('troubles', { concurrency: true }, () => {
       assert.ok(heldMs >= 15_000, `a refusal must last hard_confirm_s: it opened after ${heldMs} ms`)
     })
 
-    test('mail bounces after it was accepted', async () => {
+    test('mail bounces after it was accepted', async (t) => {
       const user = 'bounced'
-      const watched = await mailscout.watch(user)
+      const watched = await watch(t, user)
       const forward = watched.on.forwardOf(user)
       await assertOneIncident(watched, {
         outcome: 'bounced',
@@ -98,10 +106,10 @@ describe('troubles', { concurrency: true }, () => {
     })
   })
 
-  describe('while the SMS gateway has its own', { concurrency: true }, () => {
-    test('it takes the SMS and its answer is lost: the SMS comes once more, marked, because a doubled page beats silence', async () => {
+  describe('while the SMS gateway has its own', atOnce, () => {
+    test('it takes the SMS and its answer is lost: the SMS comes once more, marked, because a doubled page beats silence', async (t) => {
       const user = 'doubtful'
-      const watched = await mailscout.watch(user)
+      const watched = await watch(t, user)
       await watched.awaitUp()
       const { detection_bound_s } = await watched.monitor()
       lab.sms.behave('accept-then-hang', watched.phones[0])
@@ -116,9 +124,9 @@ describe('troubles', { concurrency: true }, () => {
       await never('a fourth SMS', () => watched.sms().length > 3, calmMs)
     })
 
-    test('it is out of order for a while: the SMS comes when it works again, once', async () => {
+    test('it is out of order for a while: the SMS comes when it works again, once', async (t) => {
       const user = 'delayed'
-      const watched = await mailscout.watch(user)
+      const watched = await watch(t, user)
       await watched.awaitUp()
       const { detection_bound_s } = await watched.monitor()
       lab.sms.behave('refuse', watched.phones[0])
@@ -133,10 +141,10 @@ describe('troubles', { concurrency: true }, () => {
     })
   })
 
-  describe('that wake nobody', { concurrency: true }, () => {
-    test('a refusal for a moment', async () => {
+  describe('that wake nobody', atOnce, () => {
+    test('a refusal for a moment', async (t) => {
       const user = 'slipped'
-      const watched = await mailscout.watch(user, { settings: { hard_confirm_s: 25 } })
+      const watched = await watch(t, user, { settings: { hard_confirm_s: 25 } })
       await watched.awaitUp()
       const before = await watched.results()
       lab.customer.refuse('550 5.1.1 No such user, the configuration says', user)
@@ -147,9 +155,9 @@ describe('troubles', { concurrency: true }, () => {
       await assertCalm(watched)
     })
 
-    test('greylisting that lets the second attempt pass', async () => {
+    test('greylisting that lets the second attempt pass', async (t) => {
       const user = 'greylisted-later'
-      const watched = await mailscout.watch(user)
+      const watched = await watch(t, user)
       await watched.awaitUp()
       const before = await watched.results()
       lab.customer.greylist(user)
@@ -162,9 +170,9 @@ describe('troubles', { concurrency: true }, () => {
       await assertCalm(watched)
     })
 
-    test('mail that is slow', async () => {
+    test('mail that is slow', async (t) => {
       const user = 'slow'
-      const watched = await mailscout.watch(user)
+      const watched = await watch(t, user)
       await watched.awaitUp()
       const before = await watched.results()
       lab.customer.hold(user)
@@ -177,9 +185,9 @@ describe('troubles', { concurrency: true }, () => {
       await assertCalm(watched)
     })
 
-    test('mail that comes after its time: it is noted, and rewrites nothing', async () => {
+    test('mail that comes after its time: it is noted, and rewrites nothing', async (t) => {
       const user = 'late'
-      const watched = await mailscout.watch(user)
+      const watched = await watch(t, user)
       await watched.awaitUp()
       const before = await watched.results()
       lab.customer.hold(user)
@@ -196,9 +204,9 @@ describe('troubles', { concurrency: true }, () => {
       await assertCalm(watched)
     })
 
-    test('one region that cannot reach the customer: the decision is partial', async () => {
+    test('one region that cannot reach the customer: the decision is partial', async (t) => {
       const { partial } = mailscout.parts.customers
-      const watched = await mailscout.watch('scout', { on: partial })
+      const watched = await watch(t, 'scout', { on: partial })
       await watched.awaitUp()
       const undo = lab.network.faults.cut(lab.host('eu'), partial.host)
       const { verdicts } = await watched.awaitDecision('partial', 90_000)

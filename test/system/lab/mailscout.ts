@@ -57,7 +57,7 @@ export class Mailscout {
   readonly parts: Parts
   readonly #responderConfig: ResponderConfig
   #phones = 0
-  #watched: Watched[] = []
+  readonly #watched = new Set<Watched>()
 
   private constructor(parts: Parts, responderConfig: ResponderConfig) {
     this.parts = parts
@@ -122,13 +122,17 @@ export class Mailscout {
       escalation_policy_id: policyId,
     })
     const watched = new Watched({ api, sms: lab.sms, id, user, address, on, phones })
-    this.#watched.push(watched)
+    this.#watched.add(watched)
     return watched
   }
 
-  /** Deletes the monitors of the cases that have ended, so that their mail burdens nobody. */
+  /** Deletes the monitor of a case that has ended, so that its mail burdens nobody. */
+  async unwatch(watched: Watched): Promise<void> {
+    if (this.#watched.delete(watched)) await this.api.delete(`/v1/monitors/${watched.id}`)
+  }
+
   async unwatchAll(): Promise<void> {
-    await Promise.all(this.#watched.splice(0).map(({ id }) => this.api.delete(`/v1/monitors/${id}`)))
+    await Promise.all([...this.#watched].map((watched) => this.unwatch(watched)))
   }
 
   /** An escalation policy with a new phone for each step. */
