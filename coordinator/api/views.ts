@@ -1,4 +1,5 @@
 /** Rows as the API and the event stream show them: one schema and one function a resource. */
+
 import { type Static, Type } from 'typebox'
 import { isoTime } from '../../common/durations.ts'
 import { Health, outcomes } from '../../common/wire/test.ts'
@@ -6,6 +7,7 @@ import { outageBounds } from '../core/availability.ts'
 import { diagnose, places } from '../core/diagnosis.ts'
 import type { VoteView } from '../core/evidence.ts'
 import type { Legs } from '../core/legs.ts'
+import { failsWidely } from '../core/verdict.ts'
 import type { ReadIncident } from '../store/incidents.ts'
 import type { PageRow } from '../store/pages.ts'
 import type { ProbeRow } from '../store/probes.ts'
@@ -98,6 +100,7 @@ export const Incident = Type.Object({
   since_at: Time,
   outage: Type.Union([Outage, Type.Null()], { description: 'null: unconfirmed' }),
   opened_at: Time,
+  flapping: Type.Boolean({ description: 'Mail comes and goes: the incident stays open until it has returned steadily' }),
   acknowledged_at: orNull(Time),
   acknowledged_by: orNull(Text),
   resolved_at: orNull(Time),
@@ -180,6 +183,9 @@ export const Probe = Type.Object({
   state: oneOf('pending', 'connected', 'lost', 'retired'),
   health: Type.Union([Type.Object(Health.properties), Type.Null()]),
   clock_offset_ms: orNull(Num),
+  fails_widely: Type.Boolean({
+    description: 'It fails for many mail systems from which mail of other regions returns: its failures do not count',
+  }),
   last_seen_at: orNull(Time),
   version: orNull(Text),
   created_at: Time,
@@ -202,6 +208,7 @@ export const showProbe = (row: ProbeRow): Probe => ({
   state: stateOf(row),
   health: row.health,
   clock_offset_ms: row.clock_offset_ms,
+  fails_widely: failsWidely(row),
   last_seen_at: isoOrNull(row.last_seen_at),
   version: row.version,
   created_at: isoTime(row.created_at),

@@ -16,6 +16,7 @@ export type ReadIncident = {
   last_fail_at: number | null
   first_pass_at: number | null
   opened_at: number
+  flapping: boolean
   acknowledged_at: number | null
   acknowledged_by: string | null
   resolved_at: number | null
@@ -27,7 +28,7 @@ export type IncidentEventRow = { id: string; at: number; type: string; detail: R
 
 const columns = (sql: Sql) => sql`
   i.id, i.customer_id, i.monitor_id, m.name as monitor_name, i.code, i.kind, i.since_at, i.last_good_at, i.last_fail_at,
-  i.first_pass_at, i.opened_at, i.acknowledged_at, i.acknowledged_by, i.resolved_at, i.cause, i.vantages`
+  i.first_pass_at, i.opened_at, i.flapping, i.acknowledged_at, i.acknowledged_by, i.resolved_at, i.cause, i.vantages`
 
 const joinMonitor = (sql: Sql) => sql`join monitors m on m.customer_id = i.customer_id and m.id = i.monitor_id`
 

@@ -16,6 +16,8 @@ export type ProbeRow = {
   connected: boolean
   health: Health | null
   clock_offset_ms: number | null
+  contradicted: number
+  monitors_held: number
   last_seen_at: number | null
   version: string | null
   created_at: number
@@ -23,7 +25,8 @@ export type ProbeRow = {
 
 const columns = (sql: Sql) => sql`
   id, name, region, asn, provider, return_address, enrolled_at, retired_at,
-  coalesce(last_seen_at > now() - interval '45 seconds', false) as connected, health, clock_offset_ms, last_seen_at, version, created_at`
+  coalesce(last_seen_at > now() - interval '45 seconds', false) as connected, health, clock_offset_ms, contradicted, monitors_held,
+  last_seen_at, version, created_at`
 
 export async function listProbes(sql: Sql, paging: Paging): Promise<ProbeRow[]> {
   return sql<ProbeRow[]>`

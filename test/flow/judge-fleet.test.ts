@@ -1,8 +1,10 @@
 /** The fleet as a whole, on a real database: a mass failure holds pages, a probe that fails widely has no vote, and past outages have one notice. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { showProbe } from '../../coordinator/api/views.ts'
 import { escalateNext } from '../../coordinator/flow/escalate.ts'
 import { reviewFleet } from '../../coordinator/flow/fleet.ts'
 import { Outgoing, sendNextPage } from '../../coordinator/flow/send-pages.ts'
+import { findProbe } from '../../coordinator/store/probes.ts'
 import { freshDatabase, type TestDatabase } from '../support/database.ts'
 import { type KnownProbe, WatchedMonitor } from '../support/watched-monitor.ts'
 
@@ -93,6 +95,8 @@ describe('a probe that fails for many', () => {
     const [eu] = await own.admin<{ contradicted: number; monitors_held: number }[]>`
       select contradicted, monitors_held from probes where id = ${watched?.probe('eu').id ?? ''}`
     expect(eu).toEqual({ contradicted: 3, monitors_held: 4 })
+    const shown = await Promise.all(['eu', 'us'].map((region) => findProbe(own.admin, watched?.probe(region).id ?? '')))
+    expect(shown.map((row) => row && showProbe(row).fails_widely)).toEqual([true, false])
     await watched?.report('eu', [{ outcome: 'timeout', agoS: 1230 }])
     await watched?.report('eu', [{ outcome: 'timeout', agoS: 600, cause: 'retest', attempt: 2 }])
     await watched?.judge()

@@ -321,6 +321,7 @@ function probes(count: number, nowMs: number): Probe[] {
       clock_error_ms: 8,
     },
     clock_offset_ms: [2.4, -11, 0.2, 37, -1840, 5, null, 12][place] ?? null,
+    fails_widely: false,
     last_seen_at: iso(nowMs - (place === 6 ? 41 * minuteMs : (4 + place * 3) * secondMs)),
     version: '0.1.0',
   }))
@@ -350,6 +351,7 @@ function addOpenIncident(data: DashboardData, sinceMs: number, nowMs: number): v
       latest_end_at: null,
     },
     opened_at: iso(openedMs),
+    flapping: false,
     acknowledged_at: null,
     acknowledged_by: null,
     resolved_at: null,
@@ -410,6 +412,7 @@ function addPastIncident(data: DashboardData, nowMs: number): void {
       latest_end_at: iso(resolvedMs - 60_000),
     },
     opened_at: iso(sinceMs + 4 * minuteMs),
+    flapping: false,
     acknowledged_at: iso(sinceMs + 9 * minuteMs),
     acknowledged_by: 'key “Robin’s phone”',
     resolved_at: iso(resolvedMs),

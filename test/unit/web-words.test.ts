@@ -117,6 +117,14 @@ describe('incidents in words', () => {
       'Down from 03:12 UTC to 03:26 UTC (14 min)',
     )
   })
+  it('ends a span when mail returned, not when it was told of', () => {
+    const bounds = { earliest_start_at: null, latest_start_at: at(854), earliest_end_at: at(314) }
+    const over = sampleIncident({ resolved_at: at(14), outage: { ...bounds, latest_end_at: at(254) } })
+    expect(plain(incidentSpan(over, nightMs))).toBe('Down from 03:12 UTC to 03:22 UTC (10 min)')
+  })
+  it('says of an unstable monitor that it comes and goes', () => {
+    expect(plain(incidentSpan(sampleIncident({ flapping: true }), nightMs))).toBe('Down on and off since 03:12 UTC (14 min)')
+  })
   it('announces an opening, an acknowledgement and the end, and nothing that is long over', () => {
     const open = sampleIncident()
     expect(incidentNews(undefined, open)).toEqual(['Incident K7QX, Head office mail: mail accepted, not back in 10 min.'])

@@ -102,6 +102,7 @@ export type Incident = {
   since_at: string
   outage: Outage | null
   opened_at: string
+  flapping: boolean
   acknowledged_at: string | null
   acknowledged_by: string | null
   resolved_at: string | null
@@ -138,6 +139,7 @@ export type Probe = {
   state: 'pending' | 'connected' | 'lost' | 'retired'
   health: Record<string, unknown> | null
   clock_offset_ms: number | null
+  fails_widely: boolean
   last_seen_at: string | null
   version: string | null
 }

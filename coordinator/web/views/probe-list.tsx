@@ -36,7 +36,9 @@ export function ProbeList() {
 }
 
 function ProbeRow({ probe }: { probe: Probe }) {
-  const health = healthWords(probe.health)
+  const health = probe.fails_widely
+    ? { tone: 'bad', text: 'fails for many mail systems that are well elsewhere: its failures do not count' }
+    : healthWords(probe.health)
   const clockOff = probe.clock_offset_ms !== null && Math.abs(probe.clock_offset_ms) > clockOffsetMsMax
   return (
     <li class="probe">

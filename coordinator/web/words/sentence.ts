@@ -100,12 +100,13 @@ export function tabTitle(all: readonly Monitor[], nowMs: number): string {
   return doubt > 0 ? `? ${doubt} in doubt · Mailscout` : 'Mailscout'
 }
 
-/** `Down since 03:12 UTC, 14 min` or, once it is over, `Down from 03:12 UTC to 03:40 UTC, 28 min`. */
+/** `Down since 03:12 UTC (14 min)` or, once it is over, `Down from 03:12 UTC to 03:40 UTC (28 min)`. */
 export function incidentSpan(incident: Incident, nowMs: number): string {
   const sinceMs = timeOf(incident.since_at)
-  const kind = decisionMark(incident.kind).word
+  const kind = incident.flapping ? 'Down on and off' : decisionMark(incident.kind).word
   if (incident.resolved_at === null) return `${kind} since ${utc(sinceMs, nowMs)} (${howLong(nowMs - sinceMs)})`
-  const endMs = timeOf(incident.resolved_at)
+  // It may have been over long before it was told of.
+  const endMs = timeOf(incident.outage?.latest_end_at ?? incident.resolved_at)
   return `${kind} from ${utc(sinceMs, nowMs)} to ${utc(endMs, nowMs)} (${howLong(endMs - sinceMs)})`
 }
 
