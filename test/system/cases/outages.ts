@@ -9,8 +9,8 @@ import type { MonitorOptions, Watched } from '../lab/watched.ts'
 
 const lab = useLab()
 /** One period and a test: whatever the next slots bring about has been brought about by then. */
-const calmMs = 25_000
-const recoveryWithinMs = 60_000
+const calmMs = 30_000
+const recoveryWithinMs = 90_000
 /** What fails is tested every few seconds, and each mail starts programs: more at once would keep a small machine too busy to be in time. */
 const atOnce = { concurrency: 3 }
 
@@ -116,7 +116,7 @@ describe('troubles', () => {
       lab.customer.discard(user)
       await watched.awaitSms(1, detection_bound_s * 1000)
       lab.sms.behave('accept', watched.phones[0])
-      const texts = (await watched.awaitSms(2, 30_000)).map(({ text }) => text)
+      const texts = (await watched.awaitSms(2, 60_000)).map(({ text }) => text)
       assert.match(texts[0] ?? '', /^DOWN doubtful /)
       assert.equal(texts[1]?.slice(0, 140), `(repeat) ${texts[0]}`.slice(0, 140))
       lab.customer.accept(user)
@@ -148,10 +148,10 @@ describe('troubles', () => {
       await watched.awaitUp()
       const before = await watched.results()
       lab.customer.refuse('550 5.1.1 No such user, the configuration says', user)
-      await watched.awaitResult('a refusal', before, 40_000, ({ outcome }) => outcome === 'refused')
-      await watched.awaitDecision('suspected', 10_000)
+      await watched.awaitResult('a refusal', before, 60_000, ({ outcome }) => outcome === 'refused')
+      await watched.awaitDecision('suspected', 15_000)
       lab.customer.accept(user)
-      await watched.awaitDecision('up', 60_000)
+      await watched.awaitDecision('up', 90_000)
       await assertCalm(watched)
     })
 
@@ -162,11 +162,11 @@ describe('troubles', () => {
       const before = await watched.results()
       lab.customer.greylist(user)
       const deferred = new RegExp(`NOQUEUE: reject: RCPT .* 451 .*to=<${watched.address}>`)
-      await watched.until('a deferral', 40_000, () => deferred.test(lab.customer.log()))
+      await watched.until('a deferral', 60_000, () => deferred.test(lab.customer.log()))
       lab.customer.accept(user)
       const passed = ({ outcome, detail }: { outcome: string; detail: { attempts?: number } }) =>
         ['ok', 'slow'].includes(outcome) && (detail.attempts ?? 1) > 1
-      await watched.awaitResult('a test that passed at its second attempt', before, 30_000, passed)
+      await watched.awaitResult('a test that passed at its second attempt', before, 60_000, passed)
       await assertCalm(watched)
     })
 
@@ -177,11 +177,11 @@ describe('troubles', () => {
       const before = await watched.results()
       lab.customer.hold(user)
       await watched.until('a mail to wait beyond the slow mark', 60_000, async () =>
-        (await lab.customer.queued(user)).some(({ arrivedMs }) => Date.now() - arrivedMs > 7_000),
+        (await lab.customer.held(user)).some(({ arrivedMs }) => Date.now() - arrivedMs > 9_000),
       )
       await lab.customer.release(user)
-      await watched.awaitResult('a slow return', before, 30_000, ({ outcome }) => outcome === 'slow')
-      await watched.awaitDecision('up', 60_000)
+      await watched.awaitResult('a slow return', before, 60_000, ({ outcome }) => outcome === 'slow')
+      await watched.awaitDecision('up', 90_000)
       await assertCalm(watched)
     })
 
@@ -191,16 +191,16 @@ describe('troubles', () => {
       await watched.awaitUp()
       const before = await watched.results()
       lab.customer.hold(user)
-      const lost = await watched.awaitResult('a timeout', before, 60_000, ({ outcome }) => outcome === 'timeout')
+      const lost = await watched.awaitResult('a timeout', before, 90_000, ({ outcome }) => outcome === 'timeout')
       await lab.customer.release(user)
       const late = await watched.awaitResult(
         'its late return',
         [],
-        30_000,
+        60_000,
         ({ id, late_returned_at }) => id === lost.id && late_returned_at !== null,
       )
       assert.equal(late.outcome, 'timeout')
-      await watched.awaitDecision('up', 60_000)
+      await watched.awaitDecision('up', 90_000)
       await assertCalm(watched)
     })
 
@@ -245,7 +245,7 @@ async function assertOneIncident(watched: Watched, { outcome, begin, end }: Outa
   await watched.until('the incident to be resolved', recoveryWithinMs, async () =>
     (await watched.incidents()).every(({ resolved_at }) => resolved_at !== null),
   )
-  const [, allClear] = await watched.awaitSms(2, 10_000)
+  const [, allClear] = await watched.awaitSms(2, 15_000)
   assert.match(allClear?.text ?? '', new RegExp(`^UP ${watched.user} since .*Code ${open.code}$`))
   await never(`${watched.user}: a third SMS`, () => watched.sms().length > 2, calmMs)
   const [incident, ...more] = await watched.incidents()

@@ -45,16 +45,16 @@ describe('survival', () => {
     const earlier = await watched.results()
     lab.customer.hold(user)
     const isOurs = ({ sender }: { sender: string }) => sender === returnAddress('us')
-    await watched.until('a mail from us to be out', 60_000, async () => (await lab.customer.queued(user)).some(isOurs))
+    await watched.until('a mail from us to be out', 60_000, async () => (await lab.customer.held(user)).some(isOurs))
     const us = mailscout.parts.probes.us
     await us.kill()
     us.start()
     await us.awaitLog(/probe ready/)
     await lab.customer.release(user)
-    const result = await watched.awaitResult('the result of that mail', earlier, 30_000, ({ region }) => region === 'us')
+    const result = await watched.awaitResult('the result of that mail', earlier, 60_000, ({ region }) => region === 'us')
     assert.match(result.outcome, /^(ok|slow)$/, JSON.stringify(result))
     await awaitSlots(watched, 'us', sinceMs, Date.now())
-    await watched.awaitDecision('up', 60_000)
+    await watched.awaitDecision('up', 90_000)
     await assertUndisturbed(watched)
   })
 
@@ -89,7 +89,7 @@ describe('survival', () => {
     ])
 
     lab.customer.accept(user)
-    await watched.awaitDecision('up', 60_000)
+    await watched.awaitDecision('up', 90_000)
     for (const step of [0, 1]) {
       const texts = (await watched.awaitSms(2, 10_000, step)).map(({ text }) => text.split(' ')[0])
       assert.deepEqual(texts, ['DOWN', 'UP'])

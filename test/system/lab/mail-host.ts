@@ -187,15 +187,16 @@ export class MailHost {
   /** Ends `hold` and delivers what has waited for this user, or for all. */
   async release(user?: string): Promise<void> {
     this.accept(user)
-    const waiting = user === undefined ? 'ALL\n' : (await this.queued(user)).map(({ queueId }) => `${queueId}\n`).join('')
+    const waiting = user === undefined ? 'ALL\n' : (await this.held(user)).map(({ queueId }) => `${queueId}\n`).join('')
     await mustRunInside(this.host, ['postsuper', '-H', '-'], { input: waiting })
     await this.flush()
   }
 
-  /** What waits in the queue for this user. */
-  async queued(user: string): Promise<QueuedMail[]> {
+  /** What `hold` has stopped of the mail for this user; what came just before it may still be on its way. */
+  async held(user: string): Promise<QueuedMail[]> {
     const address = `${user}@${this.domain}`
-    return (await this.queue()).filter((mail) => mail.recipients.some((recipient) => recipient.address === address))
+    const isTheirs = ({ recipients }: QueuedMail) => recipients.some((recipient) => recipient.address === address)
+    return (await this.queue()).filter((mail) => mail.queueName === 'hold' && isTheirs(mail))
   }
 
   /** Tries everything in the queue again now. */

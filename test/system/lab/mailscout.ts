@@ -33,7 +33,7 @@ const coordinatorPort = 8080
 
 /** Short, so that a case takes a minute; long enough for a far region on a busy machine. */
 const level = { name: 'lab', vantages: 3, quorum: 2, period_min_s: 1, mode: 'seed', channels: ['sms'], sms_per_day: 10_000 }
-const timing = { period_s: 15, timeout_s: 12, slow_s: 6, retest_wait_s: 3, hard_confirm_s: 15, open_period_s: 6 }
+const timing = { period_s: 20, timeout_s: 18, slow_s: 8, retest_wait_s: 3, hard_confirm_s: 15, open_period_s: 8 }
 
 type ResponderConfig = { root_keys: string[]; return_domains: string[] }
 

@@ -23,7 +23,7 @@ type Parts = { api: Api; sms: SmsGateway; id: string; user: string; address: str
 
 /** The API is asked more slowly than a file is read. */
 const everyMs = 400
-const upWithinMs = 60_000
+const upWithinMs = 90_000
 const vantages = 3
 
 /** Where the responder of a user keeps its state and its log. */
