@@ -14,7 +14,7 @@ import {
   totalWithin,
   union,
 } from './history.ts'
-import { stepsOf } from './steps.ts'
+import { heldUntilMs, stepsOf } from './steps.ts'
 
 export type Fault = { check: string; what: string }
 type Check = (history: History) => string[]
@@ -149,9 +149,15 @@ function latePages(history: History): string[] {
 
 const has = (incident: SeenIncident, ...types: string[]): boolean => incident.events.some(({ type }) => types.includes(type))
 
+/** An unstable incident ends when mail has returned for half an hour, and the hour before holds one notice at the most. */
+const unstableMsMax = 65 * 60_000
+
 /** All mail systems have been mended and all processes run: what is still open will stay open. */
-function stuckIncidents({ incidents, pages, endedMs }: History): string[] {
-  const open = incidents.filter(({ resolvedMs }) => resolvedMs === null)
+function stuckIncidents({ incidents, pages, outages, endedMs }: History): string[] {
+  const lastOutageMs = Math.max(0, ...Object.values(outages).flatMap((list) => list.map(({ toMs }) => toMs)))
+  const open = incidents.filter(
+    ({ resolvedMs, flapping }) => resolvedMs === null && !(flapping && endedMs < lastOutageMs + unstableMsMax),
+  )
   const waiting = pages.filter(({ state, writtenMs }) => ['pending', 'sending'].includes(state) && writtenMs < endedMs - 60_000)
   return [
     ...open.map((incident) => `${show(incident)} is open at the end`),
@@ -167,8 +173,10 @@ function untoldIncidents(history: History): string[] {
   const ofIncident = Map.groupBy(pages, ({ incidentId }) => incidentId)
   return incidents.flatMap((incident) => {
     if (has(incident, 'nobody_to_page', 'no_policy')) return []
-    const toldMs = incident.openedMs
-    const told = (ofIncident.get(incident.id) ?? []).filter(({ kind }) => kind === 'down' || kind === 'unconfirmed')
+    const toldMs = Math.max(incident.openedMs, heldUntilMs(incident.events))
+    const told = (ofIncident.get(incident.id) ?? []).filter(
+      ({ kind }) => kind === 'down' || kind === 'past' || kind === 'unconfirmed',
+    )
     if (told.some(({ id }) => tried.has(id))) return []
     const overBefore =
       incident.resolvedMs !== null && longestServed(service, toldMs, incident.resolvedMs) <= stepMsMax + takeoverMsMax

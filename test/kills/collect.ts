@@ -10,6 +10,7 @@ type Incident = {
   since_at: string
   opened_at: string
   resolved_at: string | null
+  flapping: boolean
 }
 type Event = { type: string; at: string; detail: IncidentEvent['detail'] }
 type Page = { id: string; incident_id: string; kind: string; step: number; round: number; address: string; state: string }
@@ -65,6 +66,7 @@ const seenIncident = (incident: Incident, events: Event[]): SeenIncident => ({
   sinceMs: Date.parse(incident.since_at),
   openedMs: Date.parse(incident.opened_at),
   resolvedMs: timeOrNull(incident.resolved_at),
+  flapping: incident.flapping,
   events: events.map(({ type, at, detail }) => ({ type, atMs: Date.parse(at), detail })),
 })
 

@@ -41,6 +41,8 @@ export type SeenIncident = {
   sinceMs: number
   openedMs: number
   resolvedMs: number | null
+  /** One of a series: it stays open until mail has returned for half an hour. */
+  flapping: boolean
   events: readonly IncidentEvent[]
 }
 

@@ -153,7 +153,7 @@ async function breakMail(part: Installation['mailSystems'] extends Map<string, i
   }
 }
 
-type Monitor = { id: string; decision: string }
+type Monitor = { id: string; decision: string; decision_reason: string }
 
 async function allUp({ api, monitors }: Installation): Promise<void> {
   const deadlineMs = Date.now() + 120_000
@@ -173,10 +173,12 @@ async function atRest({ api, coordinators }: Installation, say: (line: string) =
   for (;;) {
     const [monitors, open, pages] = await Promise.all([
       api.all<Monitor>('/v1/monitors'),
-      api.all('/v1/incidents?open=true'),
+      api.all<{ flapping: boolean }>('/v1/incidents?open=true'),
       api.get<{ data: { state: string }[] }>('/v1/pages?limit=500'),
     ])
-    const busy = monitors.filter(({ decision }) => decision !== 'up').length + open.length
+    // An unstable incident stays open for half an hour more.
+    const unwell = monitors.filter(({ decision, decision_reason }) => decision !== 'up' && decision_reason !== 'flapping')
+    const busy = unwell.length + open.filter(({ flapping }) => !flapping).length
     const waiting = pages.data.filter(({ state }) => state === 'pending' || state === 'sending').length
     if (busy + waiting === 0) return
     if (Date.now() > deadlineMs)

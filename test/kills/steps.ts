@@ -13,6 +13,13 @@ export type DueStep = {
   servedMs: number
 }
 
+/** The fleet guard holds the first step of outages that come many at once; the bound of the core is checked in its own tests. */
+export const heldUntilMs = (events: readonly IncidentEvent[]): number =>
+  Math.max(
+    0,
+    ...events.filter(({ type }) => type === 'page_held_by_fleet_guard').map(({ detail }) => Date.parse(String(detail.until))),
+  )
+
 /** What ends an escalation before its last step. */
 const endings = ['acknowledged', 'resolved', 'resolved_by_hand', 'monitor_deleted']
 
@@ -39,7 +46,8 @@ function stepsOfIncident(
   let sinceMs = begun.atMs
   for (let round = 0; round <= policy.repeat; round++) {
     for (const [step, { after_s }] of policy.steps.entries()) {
-      const dueMs = sinceMs + (after_s + (round > 0 && step === 0 ? roundGapS : 0)) * 1000
+      const askedMs = sinceMs + (after_s + (round > 0 && step === 0 ? roundGapS : 0)) * 1000
+      const dueMs = round + step === 0 ? Math.max(askedMs, heldUntilMs(events)) : askedMs
       if (dueMs >= overMs) return steps
       const takenMs = events.find((event) => isStep(event, step, round))?.atMs ?? null
       steps.push({ incident, step, round, dueMs, takenMs, servedMs: longestServed(service, dueMs, takenMs ?? overMs) })

@@ -1,7 +1,7 @@
 /** The checks of the runs with real processes can fail: a history in which all is well, and what each spoiled thing in it is called. */
 import { describe, expect, test } from 'vitest'
 import { judge } from '../kills/checks.ts'
-import type { History, SeenIncident, SeenPage, Sms } from '../kills/history.ts'
+import type { History, IncidentEvent, SeenIncident, SeenPage, Sms } from '../kills/history.ts'
 import { drawBlows } from '../kills/plan.ts'
 import { Random } from '../sim/random.ts'
 
@@ -17,6 +17,7 @@ const incident: SeenIncident = {
   sinceMs: 102_000,
   openedMs: 120_000,
   resolvedMs: 150_000,
+  flapping: false,
   events: [
     { type: 'opened', atMs: 120_000, detail: {} },
     { type: 'paged', atMs: 120_000, detail: { step: 0, round: 0 } },
@@ -188,9 +189,23 @@ describe('steps', () => {
     expect(spoiled(withIncident({ events: [...events.slice(0, 2), acknowledged, ...events.slice(2)] }))).toEqual([])
   })
 
+  test('a step that the fleet guard holds is due when it lets go', () => {
+    const held = (until: number) => ({
+      events: [
+        incident.events[0] as IncidentEvent,
+        { type: 'page_held_by_fleet_guard', atMs: 120_000, detail: { until: new Date(until).toISOString() } },
+        { type: 'resolved', atMs: 150_000, detail: {} },
+      ],
+    })
+    const unheard = (until: number) => spoiled({ ...withIncident(held(until)), pages: [], sms: [] })
+    expect(unheard(160_000)).toEqual([])
+    expect(unheard(130_000)).toEqual(['a due step was late', 'an incident was not told of'])
+  })
+
   test('an incident that is open when all mail has long worked is stuck', () => {
     const events = incident.events.filter(({ type }) => type !== 'resolved')
     expect(spoiled(withIncident({ resolvedMs: null, events }))).toEqual(['an incident is stuck'])
+    expect(spoiled(withIncident({ resolvedMs: null, events, flapping: true }))).toEqual([])
   })
 })
 
