@@ -204,13 +204,20 @@ export class Machinery {
   #startControlTrips(): void {
     const { monotonicMs } = this.#now()
     for (let turn = this.#controls.next(monotonicMs); turn !== undefined; turn = this.#controls.next(monotonicMs)) {
-      const order = { kind: 'control', id: this.#newId(), ...turn } as const
-      this.#controls.started(order.id, turn, monotonicMs)
-      try {
-        this.#trips.begin(order)
-      } catch (error) {
-        this.#unwritten(error)
-        this.#controls.ended(order.id, false)
+      const { timeoutMs } = turn
+      const orders = turn.references.map((reference) => ({ kind: 'control', id: this.#newId(), reference, timeoutMs }) as const)
+      this.#controls.started(
+        orders.map(({ id }) => id),
+        turn,
+        monotonicMs,
+      )
+      for (const order of orders) {
+        try {
+          this.#trips.begin(order)
+        } catch (error) {
+          this.#unwritten(error)
+          this.#controls.ended(order.id, false)
+        }
       }
     }
   }

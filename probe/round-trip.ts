@@ -7,7 +7,7 @@
  * the time went. All of it is counted on the monotonic clock.
  */
 import type { Outcome, ResultDetail, Stage } from '../common/wire/test.ts'
-import { budgetMs, controlMarkOf, deadlineOf, slowMarkOf } from './marks.ts'
+import { budgetMs, controlMarkOf, deadlineOf, needsControlAtStart, slowMarkOf } from './marks.ts'
 import { retryOffsetsMs } from './retry.ts'
 
 export type Instant = { wallMs: number; monotonicMs: number }
@@ -129,7 +129,10 @@ export function begin(course: Course, now: Instant): Step {
     told: { slow: false, control: false },
     ending: null,
   }
-  return { ...atMarks(state, [], now), reason: 'begun' }
+  const { effects, ...first } = atMarks(state, [], now)
+  const accompanied = course.kind === 'test' && needsControlAtStart(course)
+  const control = accompanied ? [{ kind: 'control_trip' as const, sinceMs: now.monotonicMs }] : []
+  return { ...first, effects: [...effects, ...control], reason: 'begun' }
 }
 
 export function step(state: RoundTrip, event: TripEvent, now: Instant): Step {

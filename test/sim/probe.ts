@@ -143,9 +143,14 @@ export class SimProbe {
       if (wakeAt !== null && wakeAt <= monotonicMs) this.#dispatch(id, { kind: 'timer' })
     }
     for (let turn = process.controls.next(monotonicMs); turn !== undefined; turn = process.controls.next(monotonicMs)) {
-      const order = { kind: 'control', id: this.#newId(), ...turn } as const
-      process.controls.started(order.id, turn, monotonicMs)
-      this.#begin(order)
+      const { timeoutMs } = turn
+      const orders = turn.references.map((reference) => ({ kind: 'control', id: this.#newId(), reference, timeoutMs }) as const)
+      process.controls.started(
+        orders.map(({ id }) => id),
+        turn,
+        monotonicMs,
+      )
+      for (const order of orders) this.#begin(order)
     }
     this.#sleep()
   }

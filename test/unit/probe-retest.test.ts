@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import type { Outcome, TestCause } from '../../common/wire/test.ts'
-import { ControlTurns } from '../../probe/control.ts'
 import { afterBegin, afterTest, type EndedTest, isStale, resumed, type Sequence } from '../../probe/retest.ts'
 import type { Instant } from '../../probe/round-trip.ts'
 import { testPlan, uuidOf } from '../support/plans.ts'
@@ -102,74 +101,5 @@ describe('a sequence over a restart', () => {
     const sequence = lostTwice()
     expect(isStale(sequence, plan, instant(1230 + 1199))).toBe(false)
     expect(isStale(sequence, plan, instant(1230 + 1201))).toBe(true)
-  })
-})
-
-describe('the turn of control trips', () => {
-  const a = { address: 'rt@a.example' }
-  const b = { address: 'rt@b.example' }
-  const turns = (...references: { address: string }[]) => {
-    const control = new ControlTurns()
-    control.setReferences(references)
-    return control
-  }
-  /** Starts what may start, and says whom it went to. */
-  const start = (control: ControlTurns, id: string, nowMs: number): string | undefined => {
-    const turn = control.next(nowMs)
-    if (turn !== undefined) control.started(id, turn, nowMs)
-    return turn?.reference.address
-  }
-
-  it('lets one trip serve every test that was started before it', () => {
-    const control = turns(a, b)
-    control.request(1000, 600_000)
-    expect(start(control, 'one', 1000)).toBe('rt@a.example')
-    control.request(900, 600_000)
-    expect(start(control, 'two', 1001)).toBeUndefined()
-  })
-
-  it('takes the references in turn', () => {
-    const control = turns(a, b)
-    const visited = [1000, 2000, 9000].map((nowMs) => {
-      control.request(nowMs, 600_000)
-      return start(control, String(nowMs), nowMs)
-    })
-    expect(visited).toEqual(['rt@a.example', 'rt@b.example', 'rt@a.example'])
-  })
-
-  it('troubles one reference no more than once in 7 s, and does not forget the wish meanwhile', () => {
-    const control = turns(a)
-    control.request(1000, 600_000)
-    start(control, 'one', 1000)
-    control.request(1500, 600_000)
-    expect(start(control, 'two', 1500)).toBeUndefined()
-    expect(control.nextWakeAt()).toBe(8000)
-    expect(start(control, 'two', 8000)).toBe('rt@a.example')
-  })
-
-  it('asks the next reference when one fails, once round', () => {
-    const control = turns(a, b)
-    control.request(1000, 600_000)
-    start(control, 'one', 1000)
-    control.ended('one', false)
-    expect(start(control, 'two', 61_000)).toBe('rt@b.example')
-    control.ended('two', false)
-    expect(start(control, 'three', 121_000)).toBeUndefined()
-  })
-
-  it('takes a minute at most, and no longer than the test that asks', () => {
-    const control = turns(a)
-    control.request(1000, 600_000)
-    expect(control.next(1000)?.timeoutMs).toBe(60_000)
-    const short = turns(a)
-    short.request(1000, 20_000)
-    expect(short.next(1000)?.timeoutMs).toBe(20_000)
-  })
-
-  it('starts nothing without references', () => {
-    const control = turns()
-    control.request(1000, 600_000)
-    expect(start(control, 'one', 1000)).toBeUndefined()
-    expect(control.nextWakeAt()).toBeNull()
   })
 })

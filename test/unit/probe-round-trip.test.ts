@@ -115,9 +115,17 @@ describe('one round trip', () => {
       ['0:00 send 1', '2:00 overdue', '2:00 control trip', '9:00 control trip', '10:00 timeout', '10:00 control trip'],
     ],
     [
-      'puts the second control trip midway where the time is short',
+      'takes a control trip with it where a gap in the own inbox could be over at the slow mark; the second comes midway where the time is short',
       [[1, 'accepted']],
-      ['0:00 send 1', '0:04 overdue', '0:04 control trip', '0:12 control trip', '0:20 timeout', '0:20 control trip'],
+      [
+        '0:00 send 1',
+        '0:00 control trip',
+        '0:04 overdue',
+        '0:04 control trip',
+        '0:12 control trip',
+        '0:20 timeout',
+        '0:20 control trip',
+      ],
       { timeoutMs: 20_000, slowMs: 4000 },
     ],
     [
@@ -167,7 +175,7 @@ describe('one round trip', () => {
     [
       'is unreachable when the first attempt hangs until the deadline',
       [],
-      ['0:00 send 1', '0:02 unreachable', '0:02 control trip'],
+      ['0:00 send 1', '0:00 control trip', '0:02 unreachable', '0:02 control trip'],
       { timeoutMs: 2000, slowMs: 2000 },
     ],
     [
