@@ -36,7 +36,6 @@ export type VantageEvidence = {
   /** The start of its last planned slot before now. */
   slot_started_ms: number | null
   proof_started_ms: number | null
-  doubts_ms: number[]
   passed_before: boolean
   contradicted: number
   monitors_held: number

@@ -43,7 +43,10 @@ export function findPastOutage(state: MonitorState, rules: MonitorRules, evidenc
   return null
 }
 
-/** What was known at that moment, of who was not cut off then. */
+/**
+ * What was known at that moment, of who was not cut off then. A probe that was ill itself proves its health as soon as it is well again:
+ * only the control trips beside its tests tell of then.
+ */
 function asOf(evidence: Evidence, atMs: number): Evidence {
   const known = (vantage: VantageEvidence): VantageEvidence => ({
     ...vantage,
@@ -51,6 +54,7 @@ function asOf(evidence: Evidence, atMs: number): Evidence {
     tests: vantage.tests.filter(({ finished_ms }) => finished_ms <= atMs),
     overdue: [],
     slot_started_ms: null,
+    proof_started_ms: null,
   })
   return { ...evidence, vantages: evidence.vantages.map(known), pool: [] }
 }

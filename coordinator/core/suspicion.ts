@@ -239,7 +239,6 @@ const newcomer = ({ probe_id, domain }: Evidence['pool'][number], nowMs: number)
   overdue: [],
   slot_started_ms: null,
   proof_started_ms: null,
-  doubts_ms: [],
   passed_before: false,
   contradicted: 0,
   monitors_held: 0,

@@ -25,13 +25,15 @@ export type TestFact = {
   started_ms: number
   finished_ms: number
   outcome: Outcome
+  /** A control trip of the probe was lost while the test ran, and no reference is to blame: then the probe was not healthy itself. */
+  doubted: boolean
+  /** A control trip that was sent while the test ran, or within `proofWaitMs` after it, has returned. */
+  proved: boolean
 }
 
 export type VantageContext = {
-  /** Start of the probe's newest verified round trip to an unrelated mail system. */
+  /** Start of the probe's newest verified round trip to an unrelated mail system; null: none is known, or it is later than the moment asked about. */
   proof_started_ms: number | null
-  /** Starts of control trips that were lost and for which no reference is to blame: then the probe was not healthy itself. */
-  doubts_ms: readonly number[]
   /** This sender, address and recipient have passed within 30 days: a deferral is no first greylisting. */
   passed_before: boolean
   /** Unrelated mail domains that fail for this probe while mail of another region, sent later, returns from them. */
@@ -79,9 +81,9 @@ export function verdictOf(
 }
 
 /** A return that was sent after the test, and no lost control trip while it ran: a probe that has just recovered proves nothing of before. */
-function isProven(test: TestFact, { proof_started_ms, doubts_ms }: VantageContext): boolean {
-  if (proof_started_ms === null || proof_started_ms < test.started_ms) return false
-  return !doubts_ms.some((doubtMs) => doubtMs >= test.started_ms && doubtMs <= test.finished_ms)
+function isProven({ started_ms, doubted, proved }: TestFact, { proof_started_ms }: VantageContext): boolean {
+  if (doubted) return false
+  return proved || (proof_started_ms !== null && proof_started_ms >= started_ms)
 }
 
 /** A probe that holds thousands always meets a few that it alone cannot reach: how many are too many grows with them, up to a limit. */

@@ -3,7 +3,7 @@ import type { Evidence, MonitorRules, MonitorState, VantageEvidence } from '../c
 import type { FailureDomain } from '../core/failure-domain.ts'
 import type { TestFact } from '../core/verdict.ts'
 import type { Sql } from './connection.ts'
-import { doubts, newestProof } from './proofs.ts'
+import { doubted, newestProof, proved } from './proofs.ts'
 
 export type ClaimedMonitor = {
   customer_id: string
@@ -56,7 +56,6 @@ type VantageRow = {
   assigned_ms: number
   slot_started_ms: number | null
   proof_started_ms: number | null
-  doubts_ms: number[]
   contradicted: number
   monitors_held: number
 }
@@ -111,7 +110,7 @@ function loadVantages(
       case when slot.number >= a.first_slot then to_timestamp(
         (a.epoch_ms + a.phase_ms + (a.plan->>'period_s')::int * 1000 * slot.number + coalesce(p.clock_offset_ms, 0)) / 1000.0)
       end as slot_started_ms,
-      ${newestProof(sql, sql`${target_domain}`)} as proof_started_ms, ${doubts(sql, sql`${target_domain}`)} as doubts_ms,
+      ${newestProof(sql, sql`${target_domain}`)} as proof_started_ms,
       p.contradicted, p.monitors_held
     from probes p left join assignments a on a.probe_id = p.id and a.customer_id = ${customer_id} and a.monitor_id = ${monitor_id}
       and a.last_slot is null and a.withdrawn_at is null
@@ -128,10 +127,17 @@ function loadVantages(
  * times of several probes: each is put right by what its probe knows of its own clock. What it does not know shows where a test was told
  * of before it ended: a question dated in the future would shut out the votes of all others.
  */
-function loadTests(sql: Sql, { customer_id, monitor_id, rules }: ClaimedMonitor, probeIds: string[], sinceMs: number) {
+function loadTests(
+  sql: Sql,
+  { customer_id, monitor_id, target_domain, rules }: ClaimedMonitor,
+  probeIds: string[],
+  sinceMs: number,
+) {
   const clockLacks = sql`least(coalesce(clock_offset_ms, 0) * interval '1 millisecond', ingested_at - finished_at)`
   const rightTime = (column: string) => sql`${sql(column)} + ${clockLacks} as ${sql(column.replace('_at', '_ms'))}`
-  const columns = sql`probe_id, id, cause, attempt, first_test_id, ${rightTime('started_at')}, ${rightTime('finished_at')}, outcome`
+  const beside = (trips: typeof doubted) => sql`(r.outcome not in ('ok', 'slow') and ${trips(sql, sql`${target_domain}`)})`
+  const columns = sql`probe_id, id, cause, attempt, first_test_id, ${rightTime('started_at')}, ${rightTime('finished_at')}, outcome,
+    ${beside(doubted)} as doubted, ${beside(proved)} as proved`
   const ofVantage = sql`r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id`
   return sql<(TestFact & { probe_id: string })[]>`
     select t.* from unnest(${probeIds}::uuid[]) as v (probe_id) cross join lateral (

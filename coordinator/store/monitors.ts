@@ -6,7 +6,7 @@ import type { TestFact } from '../core/verdict.ts'
 import type { Sql } from './connection.ts'
 import { windowsOfMonitors } from './maintenance.ts'
 import { ofCustomer, olderThan, only, type Paging, type Whose } from './paging.ts'
-import { doubts, newestProof } from './proofs.ts'
+import { doubted, newestProof, proved } from './proofs.ts'
 
 export type MonitorSettings = MonitorRules & {
   name: string
@@ -24,7 +24,6 @@ export type StandingTest = {
   test: TestFact | null
   rtt_ms: number | null
   proof_started_ms: number | null
-  doubts_ms: number[]
   passed_before: boolean
   contradicted: number
   monitors_held: number
@@ -81,11 +80,13 @@ const bareMonitors = (sql: Sql) => sql`
 /** The newest test of every vantage comes by one index look-up each, however many results there are. */
 async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise<MonitorRow[]> {
   if (monitors.length === 0) return []
+  const targetDomain = sql`lower(split_part(m.target->>'address', '@', 2))`
   const rows = await sql<StandingColumns[]>`
     select a.monitor_id, a.probe_id, p.name as probe_name, p.region, p.contradicted, p.monitors_held, r.id, r.cause, r.attempt, r.first_test_id,
       r.started_at as started_ms, r.finished_at as finished_ms, r.outcome, r.rtt_ms,
-      ${newestProof(sql, sql`lower(split_part(m.target->>'address', '@', 2))`)} as proof_started_ms,
-      case when r.outcome in ('ok', 'slow') then '{}' else ${doubts(sql, sql`lower(split_part(m.target->>'address', '@', 2))`)} end as doubts_ms,
+      ${newestProof(sql, targetDomain)} as proof_started_ms,
+      r.outcome not in ('ok', 'slow') and ${doubted(sql, targetDomain)} as doubted,
+      r.outcome not in ('ok', 'slow') and ${proved(sql, targetDomain)} as proved,
       r.outcome = 'deferred' and exists (
         select from results b where b.customer_id = m.customer_id and b.monitor_id = m.id and b.probe_id = p.id
           and b.started_at > now() - interval '30 days' and b.outcome in ('ok', 'slow')) as passed_before
@@ -107,13 +108,13 @@ async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise
 }
 
 function standingOf(row: StandingColumns): StandingTest {
-  const { probe_id, probe_name, region, rtt_ms, proof_started_ms, doubts_ms, passed_before, contradicted, monitors_held } = row
+  const { probe_id, probe_name, region, rtt_ms, proof_started_ms, passed_before, contradicted, monitors_held } = row
   const test = row.id === null ? null : testOf(row as StandingColumns & TestFact)
-  const known = { proof_started_ms, doubts_ms, passed_before: passed_before ?? false, contradicted, monitors_held }
+  const known = { proof_started_ms, passed_before: passed_before ?? false, contradicted, monitors_held }
   return { probe_id, probe_name, region, test, rtt_ms, ...known }
 }
 
-const testOf = ({ id, cause, attempt, first_test_id, started_ms, finished_ms, outcome }: TestFact): TestFact => ({
+const testOf = ({
   id,
   cause,
   attempt,
@@ -121,6 +122,18 @@ const testOf = ({ id, cause, attempt, first_test_id, started_ms, finished_ms, ou
   started_ms,
   finished_ms,
   outcome,
+  doubted,
+  proved,
+}: TestFact): TestFact => ({
+  id,
+  cause,
+  attempt,
+  first_test_id,
+  started_ms,
+  finished_ms,
+  outcome,
+  doubted,
+  proved,
 })
 
 /** Adds the monitor with its state; it is marked to be assigned. */

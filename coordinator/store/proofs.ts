@@ -3,6 +3,7 @@
  * its own clock, as those of its tests are: otherwise a wrong clock would make a proof too old, or good for ever.
  */
 import type { PendingQuery, Row } from 'postgres'
+import { proofWaitMs } from '../core/verdict.ts'
 import type { Sql } from './connection.ts'
 
 type Part = PendingQuery<Row[]>
@@ -14,22 +15,28 @@ export const newestProof = (sql: Sql, domain: Part): Part =>
   sql`(select max(f.started_at) + ${clockLacks(sql)} from probe_proofs f where f.probe_id = p.id and f.domain <> ${domain})`
 
 /**
- * Starts (ms) of its lost control trips of the last six hours, but for those to a reference that is out of order itself: which has not
- * returned since, while mail sent elsewhere beside the trip has. Another reference is asked as soon as one trip is lost, and a trip
- * lasts a minute at most (probe/control.ts).
+ * A control trip of the probe was lost while the test `r` ran, and nothing but the probe itself explains it. A probe sends to two
+ * references at once (probe/control.ts): where one returns, the other is out of order. So is one that has not returned since, while mail
+ * sent elsewhere beside it has. Both times are those of the probe's own clock, and need no putting right.
  */
-export const doubts = (sql: Sql, domain: Part): Part => sql`
-  array(
-    select (extract(epoch from c.started_at + ${clockLacks(sql)}) * 1000)::float8 from control_trips c
-    where c.probe_id = p.id and c.started_at > now() - interval '6 hours' and c.returned_at is null
+export const doubted = (sql: Sql, domain: Part): Part => sql`
+  exists (
+    select from control_trips c
+    where c.probe_id = r.probe_id and c.started_at between r.started_at and r.finished_at and c.returned_at is null
+      and not exists (
+        select from control_trips o where o.probe_id = c.probe_id and o.reference <> c.reference and o.returned_at is not null
+          and o.started_at between c.started_at - interval '1 second' and c.started_at + interval '1 second')
       and (
         exists (
           select from control_trips o where o.probe_id = c.probe_id and o.reference = c.reference and o.returned_at is not null
             and o.started_at > c.started_at)
         or not exists (
-          select from control_trips o where o.probe_id = c.probe_id and o.reference <> c.reference and o.returned_at is not null
-            and o.started_at between c.started_at and c.started_at + interval '65 seconds')
-        and not exists (
           select from probe_proofs f where f.probe_id = c.probe_id and not f.control and f.domain <> ${domain}
-            and f.started_at between c.started_at and c.started_at + interval '65 seconds'))
-    order by c.started_at desc limit 200)`
+            and f.started_at between c.started_at - interval '5 seconds' and c.started_at + interval '5 seconds')))`
+
+/** A control trip to another mail system, sent while the test `r` ran or soon after it, has returned. */
+export const proved = (sql: Sql, domain: Part): Part => sql`
+  exists (
+    select from control_trips c
+    where c.probe_id = r.probe_id and c.returned_at is not null and lower(split_part(c.reference, '@', 2)) <> ${domain}
+      and c.started_at between r.started_at and r.finished_at + ${proofWaitMs} * interval '1 millisecond')`

@@ -142,7 +142,9 @@ describe('an outage that was over before we heard of it', () => {
     const monitor = await monitorOf('late', { settings: { period_s: 3600 } })
     const lost = { outcome: 'timeout', agoS: 7000, cause: 'open' } as const
     for (const region of ['eu', 'us', 'ap']) {
-      await monitor.report(region, [lost, { ...lost, agoS: 6300 }, { outcome: 'ok', agoS: 60, cause: 'open' }])
+      // What proves their health is what they sent then.
+      const controls = [6900, 6200].map((agoS) => monitor.controlTrip(agoS))
+      await monitor.report(region, [lost, { ...lost, agoS: 6300 }, { outcome: 'ok', agoS: 60, cause: 'open' }], { controls })
     }
     await monitor.judge()
     const [incident, ...more] = await monitor.incidents()

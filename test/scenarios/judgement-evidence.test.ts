@@ -19,6 +19,8 @@ const ended = (outcome: Outcome, startedAgo: number, endedAgo: number, cause: Te
   started_ms: ago(startedAgo),
   finished_ms: ago(endedAgo),
   outcome,
+  doubted: false,
+  proved: false,
 })
 const vantage = (region: string, tests: TestFact[], changes: Partial<VantageEvidence> = {}): VantageEvidence => ({
   probe_id: region,
@@ -31,7 +33,6 @@ const vantage = (region: string, tests: TestFact[], changes: Partial<VantageEvid
   overdue: [],
   slot_started_ms: null,
   proof_started_ms: nowMs,
-  doubts_ms: [],
   passed_before: true,
   contradicted: 0,
   monitors_held: 1,

@@ -27,6 +27,8 @@ const drawnTest = fc.record({
   cause: fc.constantFrom<TestFact['cause']>('slot', 'slot', 'retest', 'open', 'job'),
   startedAgoS: fc.integer({ min: 0, max: 4000 }),
   tookS: fc.integer({ min: 0, max: 600 }),
+  doubted: fc.constantFrom(false, false, false, true),
+  proved: fc.constantFrom(false, true),
 })
 
 const drawnVantage = fc.record({
@@ -37,7 +39,6 @@ const drawnVantage = fc.record({
   proved: fc.option(fc.integer({ min: 0, max: 4000 }), { nil: null }),
   passed_before: fc.boolean(),
   contradicted: fc.constantFrom(0, 0, 0, 3),
-  doubtsAgoS: fc.array(fc.integer({ min: 0, max: 4000 }), { maxLength: 2 }),
   slotAgoS: fc.option(fc.integer({ min: 0, max: 1200 }), { nil: null }),
   overdueAgoS: fc.option(fc.integer({ min: 0, max: 700 }), { nil: null }),
   tests: fc.array(drawnTest, { maxLength: 5 }),
@@ -62,13 +63,14 @@ const vantageOf = (drawn: typeof drawnVantage extends fc.Arbitrary<infer T> ? T 
         started_ms,
         finished_ms,
         outcome: test.outcome,
+        doubted: test.doubted,
+        proved: test.proved,
       }
     })
     .toSorted((a, b) => b.started_ms - a.started_ms),
   overdue: drawn.overdueAgoS === null ? [] : [{ test_id: `late-${index}`, started_ms: nowMs - drawn.overdueAgoS * s }],
   slot_started_ms: drawn.slotAgoS === null ? null : nowMs - drawn.slotAgoS * s,
   proof_started_ms: drawn.proved === null ? null : nowMs - drawn.proved * s,
-  doubts_ms: drawn.doubtsAgoS.map((ago) => nowMs - ago * s),
   passed_before: drawn.passed_before,
   contradicted: drawn.contradicted,
   monitors_held: 1,
@@ -139,7 +141,8 @@ describe('whatever the evidence', () => {
             const vantage = evidence.vantages.find((other) => other.probe_id === probe_id)
             const failed = vantage?.tests.find(({ id }) => id === test_id)
             expect(failed && isFailure(failed.outcome)).toBe(true)
-            expect(vantage?.proof_started_ms).toBeGreaterThanOrEqual(failed?.started_ms ?? Number.POSITIVE_INFINITY)
+            expect(failed?.doubted).toBe(false)
+            if (failed?.proved === false) expect(vantage?.proof_started_ms).toBeGreaterThanOrEqual(failed.started_ms)
             expect(failed?.started_ms).toBeGreaterThanOrEqual(effect.since_ms)
           }
           expect(new Set(witnesses(vantages.map(({ domain }) => domain))).size).toBeGreaterThanOrEqual(rules.quorum)

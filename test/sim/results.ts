@@ -5,16 +5,18 @@ import type { TestEvidence } from '../../coordinator/core/diagnosis.ts'
 import type { Evidence, MonitorState, VantageEvidence } from '../../coordinator/core/evidence.ts'
 import { isLateNews } from '../../coordinator/core/past-outage.ts'
 import { isFailure, type TestFact } from '../../coordinator/core/verdict.ts'
+import { besideTest, type ControlFact } from './control-trips.ts'
 import type { Surroundings } from './coordination.ts'
 import type { SpoolRecord } from './journal.ts'
 import type { SimProbe } from './probe.ts'
 import { lostMs, type Seats, slotBefore, slotStartedMs } from './seats.ts'
 
 type Known = {
-  tests: TestFact[]
+  /** With their times by the probe's own clock. */
+  tests: (TestFact & { own: { startedMs: number; finishedMs: number } })[]
   ids: Set<string>
   overdue: { test_id: string; started_ms: number; at: number }[]
-  controls: { id: string; reference: string; startedMs: number; returned: boolean; elsewhere: boolean }[]
+  controls: (ControlFact & { id: string })[]
   proofMs: number | null
   passedMs: number
 }
@@ -72,7 +74,13 @@ export class Results {
       const startedMs = slotBefore(assignment, wallMs) - wallMs + nowMs
       const finished_ms = Math.min(nowMs, startedMs + 3000)
       const id = `${probeId}-healthy-${startedMs}`
-      known.tests = [{ id, cause: 'slot', attempt: 1, first_test_id: null, started_ms: startedMs, finished_ms, outcome: 'ok' }]
+      const times = {
+        started_ms: startedMs,
+        finished_ms,
+        own: { startedMs: wallMs - nowMs + startedMs, finishedMs: wallMs - nowMs + finished_ms },
+      }
+      const good = { outcome: 'ok' as const, doubted: false, proved: false }
+      known.tests = [{ id, cause: 'slot', attempt: 1, first_test_id: null, ...times, ...good }]
       known.passedMs = startedMs
     }
   }
@@ -138,11 +146,10 @@ export class Results {
       planned: seat !== undefined,
       lost: nowMs - lastSeenMs(probe.id) > lostMs,
       assigned_ms: seat?.assignedMs ?? nowMs,
-      tests: [...tests],
+      tests: tests.map(({ own, ...test }) => (isFailure(test.outcome) ? { ...test, ...besideTest(own, controls) } : test)),
       overdue: overdue.filter(({ at }) => at > toldSinceMs).map(({ test_id, started_ms }) => ({ test_id, started_ms })),
       slot_started_ms: seat === undefined ? null : slotStartedMs(seat.assignment, nowMs, probe.clock.offsetMs(nowMs)),
       proof_started_ms: proofMs,
-      doubts_ms: doubtsOf(controls),
       passed_before: passedMs > nowMs - greylistMemoryMs,
       contradicted: 0,
       monitors_held: 1,
@@ -168,6 +175,8 @@ export class Results {
       started_ms: result.started_at + rightMs,
       finished_ms: result.finished_at + rightMs,
       outcome,
+      ...{ doubted: false, proved: false },
+      own: { startedMs: result.started_at, finishedMs: result.finished_at },
     })
     if (isFailure(outcome) && isLateNews(result.finished_at + rightMs, this.#around.events.nowMs))
       this.#lateSinceMs = Math.min(this.#lateSinceMs ?? Number.POSITIVE_INFINITY, result.started_at + rightMs)
@@ -194,13 +203,12 @@ export class Results {
   #addControl(probe: SimProbe, trip: Extract<SpoolRecord, { kind: 'control' }>['body']): boolean {
     const known = this.#knownOf(probe.id)
     const { controls } = known
-    const startedMs = trip.started_at + probe.clock.offsetMs(this.#around.events.nowMs)
+    const rightMs = probe.clock.offsetMs(this.#around.events.nowMs)
     if (controls.some(({ id }) => id === trip.id)) return false
     const returned = trip.returned_at !== null
-    const elsewhere = this.#around.busy && this.#around.sideWorks(probe.id, startedMs + 5000)
-    controls.push({ id: trip.id, reference: trip.reference, startedMs, returned, elsewhere })
-    if (controls.length > testsKept) controls.shift()
-    if (returned) known.proofMs = Math.max(known.proofMs ?? 0, startedMs)
+    const elsewhere = this.#around.busy && this.#around.sideWorks(probe.id, trip.started_at + rightMs + 5000)
+    controls.push({ id: trip.id, reference: trip.reference, startedMs: trip.started_at, returned, elsewhere })
+    if (returned) known.proofMs = Math.max(known.proofMs ?? 0, trip.started_at + rightMs)
     return returned
   }
 
@@ -209,18 +217,4 @@ export class Results {
     if (known === undefined) throw new RangeError(`Nothing is known of ${probeId}`)
     return known
   }
-}
-
-/**
- * A lost trip to one reference is answered for by a return from elsewhere, asked at once: one trip lasts a minute at most. But where the
- * same reference returns again, it was not the one out of order.
- */
-const besideMs = 65_000
-function doubtsOf(controls: Known['controls']): number[] {
-  const isReferenceToBlame = ({ reference, startedMs, elsewhere }: Known['controls'][number]) => {
-    if (controls.some((other) => other.returned && other.reference === reference && other.startedMs > startedMs)) return false
-    const isBeside = (other: Known['controls'][number]) => other.startedMs >= startedMs && other.startedMs <= startedMs + besideMs
-    return elsewhere || controls.some((other) => other.returned && other.reference !== reference && isBeside(other))
-  }
-  return controls.flatMap((trip) => (trip.returned || isReferenceToBlame(trip) ? [] : [trip.startedMs]))
 }

@@ -21,7 +21,6 @@ type Probe = {
   overdue: { test_id: string; started_ms: number }[]
   spool: (() => void)[]
   proofMs: number | null
-  doubtsMs: number[]
   lastSeenMs: number
   slot: number | null
   passed: boolean
@@ -78,7 +77,6 @@ export class Story {
       overdue: [],
       spool: [],
       proofMs: null,
-      doubtsMs: [],
       lastSeenMs: startMs,
       slot: null,
       passed: false,
@@ -171,7 +169,6 @@ export class Story {
       overdue: probe.overdue,
       slot_started_ms: probe.slot,
       proof_started_ms: probe.proofMs,
-      doubts_ms: probe.doubtsMs,
       passed_before: probe.passed,
       ...this.#setting.contradicted(probe.region),
     }
@@ -269,16 +266,16 @@ export class Story {
     })
   }
 
-  #finish(probe: Probe, test: TestFact): void {
+  #finish(probe: Probe, test: Omit<TestFact, 'doubted' | 'proved'>): void {
     if (!this.#alive(probe)) return
     const passes = test.outcome === 'ok' || test.outcome === 'slow'
     if (passes) probe.passed = true
     this.#goOn(probe, test, passes)
     const proves = this.#setting.proves(probe.region, this.second())
     const slowMs = test.started_ms + this.rules.slow_s * 1000
-    if (slowMs < test.finished_ms && !this.#setting.proves(probe.region, (slowMs - startMs) / 1000)) probe.doubtsMs.push(slowMs)
+    const doubted = slowMs < test.finished_ms && !this.#setting.proves(probe.region, (slowMs - startMs) / 1000)
     this.#report(probe, () => {
-      probe.tests.push(test)
+      probe.tests.push({ ...test, doubted, proved: proves && !passes })
       if (proves && !passes) probe.proofMs = Math.max(probe.proofMs ?? 0, test.finished_ms)
       if (isFailure(test.outcome) && isLateNews(test.finished_ms, this.#nowMs))
         this.#lateSinceMs = Math.min(this.#lateSinceMs ?? test.started_ms, test.started_ms)
@@ -288,7 +285,7 @@ export class Story {
   }
 
   /** As probe/retest.ts: one re-test after a failing slot, then the faster rhythm until a test passes. */
-  #goOn(probe: Probe, test: TestFact, passes: boolean): void {
+  #goOn(probe: Probe, test: Omit<TestFact, 'doubted' | 'proved'>, passes: boolean): void {
     if (test.cause === 'job' || test.outcome === 'blocked' || test.outcome === 'not_run') return
     if (passes) probe.sequence = null
     else if (probe.sequence === null && test.cause === 'slot') {

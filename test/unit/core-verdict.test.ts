@@ -12,10 +12,11 @@ const ended = (outcome: Outcome): TestFact => ({
   started_ms: startedMs,
   finished_ms: startedMs + 600_000,
   outcome,
+  doubted: false,
+  proved: false,
 })
 const proven: VantageContext = {
   proof_started_ms: startedMs + 540_000,
-  doubts_ms: [],
   passed_before: true,
   contradicted: 0,
   monitors_held: 1,
@@ -47,7 +48,7 @@ describe('a verdict', () => {
     for (const outcome of outcomes) expect(verdictOf(ended(outcome), proven, soon).reason).not.toBe('')
   })
 
-  test.each<[string, Partial<VantageContext>, number, string]>([
+  test.each<[string, Partial<VantageContext & TestFact>, number, string]>([
     ['without proof yet, it is waited for', { proof_started_ms: null }, soon, 'waiting awaiting_proof'],
     [
       'a proof from before the test was sent proves nothing about it',
@@ -59,14 +60,15 @@ describe('a verdict', () => {
     ['after a minute without proof the word does not count', { proof_started_ms: null }, later, 'abstain probe_unproven'],
     [
       'a probe whose control trip was lost meanwhile has not proved itself by recovering',
-      { doubts_ms: [startedMs + 1] },
+      { doubted: true },
       later,
       'abstain probe_unproven',
     ],
-    ['a control trip that was lost before says nothing', { doubts_ms: [startedMs - 1] }, soon, 'fail failed'],
+    ['a control trip beside it that returned is proof enough', { proof_started_ms: null, proved: true }, later, 'fail failed'],
+    ['one lost trip outweighs one that returned', { proved: true, doubted: true }, later, 'abstain probe_unproven'],
     ['a proof that comes late still counts', { proof_started_ms: startedMs + 1 }, later, 'fail failed'],
   ])('%s', (_, context, nowMs, expected) => {
-    const { verdict, reason } = verdictOf(ended('timeout'), { ...proven, ...context }, nowMs)
+    const { verdict, reason } = verdictOf({ ...ended('timeout'), ...context }, { ...proven, ...context }, nowMs)
     expect(`${verdict} ${reason}`).toBe(expected)
   })
 

@@ -1,0 +1,40 @@
+/** What the control trips beside a test say of it, on a real database; the simulator is held to the same table. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { recordProofs } from '../../coordinator/store/ingest.ts'
+import { loadEvidence, lockMonitor } from '../../coordinator/store/judging.ts'
+import { findMonitors } from '../../coordinator/store/monitors.ts'
+import { controlTripCases } from '../support/control-trip-cases.ts'
+import { freshDatabase, type TestDatabase } from '../support/database.ts'
+import { WatchedMonitor } from '../support/watched-monitor.ts'
+
+let own: TestDatabase
+beforeAll(async () => {
+  own = await freshDatabase()
+})
+afterAll(() => own?.drop())
+
+/** The spool of a probe that was cut off brings results that are as old. */
+const testAgoS = 8 * 3600
+
+describe('the control trips beside a test', () => {
+  test.each(controlTripCases)('$what', async ({ trips, elsewhereAtS, doubted, proved }) => {
+    const monitor = await WatchedMonitor.create(own, { regions: ['eu'] })
+    const controls = trips.map(({ to, atS, lost }) => {
+      const trip = { ...monitor.controlTrip(testAgoS - atS), reference: `echo@${to}.example` }
+      return lost === undefined ? trip : { ...trip, returned_at: null, outcome: 'timeout' as const, rtt_ms: null }
+    })
+    await monitor.report('eu', [{ outcome: 'timeout', agoS: testAgoS, cause: 'retest', attempt: 2 }], { controls })
+    if (elsewhereAtS !== undefined) {
+      const started_at = monitor.startMs - (testAgoS - elsewhereAtS) * 1000
+      await recordProofs(monitor.sql, monitor.probe('eu').id, [
+        { domain: 'other.example', started_at, returned_at: started_at + 1000, control: false },
+      ])
+    }
+    const claimed = await lockMonitor(monitor.sql, monitor.customerId, monitor.id)
+    if (claimed === null) throw new Error('the monitor is not there')
+    const evidence = await loadEvidence(monitor.sql, claimed)
+    expect(evidence.vantages[0]?.tests).toMatchObject([{ outcome: 'timeout', doubted, proved }])
+    const [shown] = await findMonitors(monitor.sql, monitor.customerId, [monitor.id])
+    expect(shown?.standing[0]?.test).toMatchObject({ doubted, proved })
+  })
+})

@@ -1,0 +1,25 @@
+/** What the control trips beside a test say of the probe's own health: coordinator/store/proofs.ts, retold in memory. */
+import { proofWaitMs } from '../../coordinator/core/verdict.ts'
+
+/** `elsewhere`: mail that the probe sent to another monitor at the same time has come back. */
+export type ControlFact = { reference: string; startedMs: number; returned: boolean; elsewhere: boolean }
+
+/** A pair starts at one moment. */
+const pairMs = 1000
+
+export function besideTest(
+  test: { startedMs: number; finishedMs: number },
+  trips: readonly ControlFact[],
+): { doubted: boolean; proved: boolean } {
+  const isDoubt = (lost: ControlFact): boolean => {
+    if (lost.returned || lost.startedMs < test.startedMs || lost.startedMs > test.finishedMs) return false
+    const returns = trips.filter(({ returned }) => returned)
+    const partnerReturned = returns.some(
+      ({ reference, startedMs }) => reference !== lost.reference && Math.abs(startedMs - lost.startedMs) <= pairMs,
+    )
+    if (partnerReturned) return false
+    return !lost.elsewhere || returns.some((trip) => trip.reference === lost.reference && trip.startedMs > lost.startedMs)
+  }
+  const provesAt = (startedMs: number) => startedMs >= test.startedMs && startedMs <= test.finishedMs + proofWaitMs
+  return { doubted: trips.some(isDoubt), proved: trips.some(({ returned, startedMs }) => returned && provesAt(startedMs)) }
+}

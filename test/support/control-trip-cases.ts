@@ -1,0 +1,64 @@
+/** What control trips say of a failing test that ran from 0 s to 600 s: held by the store's SQL and by the simulator's retelling of it. */
+export type ControlTripCase = {
+  what: string
+  /** `atS`: when it was sent. */
+  trips: { to: 'a' | 'b'; atS: number; lost?: true }[]
+  /** When the probe's newest mail to another monitor that has come back was sent. */
+  elsewhereAtS?: number
+  doubted: boolean
+  proved: boolean
+}
+
+const longOutage = Array.from({ length: 400 }, (_, index) => ({ to: 'a' as const, atS: 700 + 8 * index, lost: true as const }))
+
+export const controlTripCases: ControlTripCase[] = [
+  { what: 'none is known', trips: [], doubted: false, proved: false },
+  { what: 'one returned', trips: [{ to: 'a', atS: 120 }], doubted: false, proved: true },
+  { what: 'one returned that was sent a minute after the end', trips: [{ to: 'a', atS: 660 }], doubted: false, proved: true },
+  { what: 'one returned that was sent later', trips: [{ to: 'a', atS: 661 }], doubted: false, proved: false },
+  { what: 'one returned that was sent before', trips: [{ to: 'a', atS: -1 }], doubted: false, proved: false },
+  { what: 'one was lost', trips: [{ to: 'a', atS: 120, lost: true }], doubted: true, proved: false },
+  { what: 'one was lost before', trips: [{ to: 'a', atS: -1, lost: true }], doubted: false, proved: false },
+  { what: 'one was lost after', trips: [{ to: 'a', atS: 601, lost: true }], doubted: false, proved: false },
+  {
+    what: 'one of two that were sent at the same time returned: the other reference is out of order',
+    trips: [
+      { to: 'a', atS: 120, lost: true },
+      { to: 'b', atS: 120 },
+    ],
+    doubted: false,
+    proved: true,
+  },
+  {
+    what: 'another returned that was sent in the same minute, when a gap in our own inbox may have been over',
+    trips: [
+      { to: 'a', atS: 120, lost: true },
+      { to: 'b', atS: 130 },
+    ],
+    doubted: true,
+    proved: true,
+  },
+  {
+    what: 'one was lost, and mail sent elsewhere beside it came back',
+    trips: [{ to: 'a', atS: 120, lost: true }],
+    elsewhereAtS: 123,
+    doubted: false,
+    proved: false,
+  },
+  {
+    what: 'one was lost, mail sent elsewhere beside it came back, and the same reference answers again',
+    trips: [
+      { to: 'a', atS: 120, lost: true },
+      { to: 'a', atS: 700 },
+    ],
+    elsewhereAtS: 123,
+    doubted: true,
+    proved: false,
+  },
+  {
+    what: 'one was lost, and hundreds were after it',
+    trips: [{ to: 'a', atS: 120, lost: true }, ...longOutage],
+    doubted: true,
+    proved: false,
+  },
+]
