@@ -23,6 +23,7 @@ import { startHub } from './hub/server.ts'
 import { loadCoordinatorKeys } from './keys.ts'
 import { createMetrics } from './metrics.ts'
 import { nextAssignmentDue } from './store/assignments.ts'
+import type { Due } from './store/clock.ts'
 import { type Database, openDatabase } from './store/database.ts'
 import { startEmbeddedPostgres } from './store/embedded.ts'
 import { flowStore } from './store/flow-store.ts'
@@ -156,8 +157,8 @@ async function keepBeating({ database, runtime, coordinatorId, logger }: Databas
 
 async function startWorkers(context: DatabaseContext & SendContext): Promise<() => Promise<void>> {
   const { database, runtime, logger } = context
-  const start = (name: string, concurrency: number, runOne: () => Promise<boolean>, nextDueMs: () => Promise<number | null>) =>
-    startWorker({ name, runtime, logger, concurrency, runOne, nextDueMs })
+  const start = (name: string, concurrency: number, runOne: () => Promise<boolean>, nextDue: () => Promise<Due | null>) =>
+    startWorker({ name, runtime, logger, concurrency, runOne, nextDue })
   const workers: Record<'assign' | 'judge' | 'escalate' | 'pages', Worker> = {
     assign: start(
       'assign',

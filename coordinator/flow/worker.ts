@@ -5,6 +5,7 @@
 import { errorMessage } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import type { Runtime } from '../../common/runtime.ts'
+import type { Due } from '../store/clock.ts'
 
 export type Worker = {
   /** Look now. */
@@ -19,8 +20,8 @@ export type WorkerOptions = {
   logger: Logger
   /** Does one piece of due work; false where there was none. */
   runOne: () => Promise<boolean>
-  /** When the next piece is due (UTC ms), or null. */
-  nextDueMs: () => Promise<number | null>
+  /** When the next piece is due, or null. */
+  nextDue: () => Promise<Due | null>
   /** How many pieces may run side by side. */
   concurrency: number
 }
@@ -41,7 +42,7 @@ export function startWorker(options: WorkerOptions): Worker {
   }
 }
 
-function startLane({ name, runtime, logger, runOne, nextDueMs }: WorkerOptions): Worker {
+function startLane({ name, runtime, logger, runOne, nextDue }: WorkerOptions): Worker {
   let stopping = false
   let woken = false
   let wakeUp: () => void = () => {}
@@ -61,8 +62,8 @@ function startLane({ name, runtime, logger, runOne, nextDueMs }: WorkerOptions):
       woken = false
       try {
         while (!stopping && (await runOne())) {}
-        const due = await nextDueMs()
-        await pause(due === null ? pollMs : Math.min(pollMs, Math.max(5, due - runtime.wallMs())))
+        const due = await nextDue()
+        await pause(due === null ? pollMs : Math.min(pollMs, Math.max(5, due.due_ms - due.now_ms)))
       } catch (error) {
         if (stopping) return
         logger.error({ worker: name, err: error }, `${name}: ${errorMessage(error)}; trying again`)

@@ -2,6 +2,7 @@
 import type { Cause } from '../core/cause.ts'
 import type { EscalationPolicy, StepCursor } from '../core/escalation.ts'
 import type { VoteView } from '../core/evidence.ts'
+import type { Due } from './clock.ts'
 import type { Sql } from './connection.ts'
 
 /** The closed list of what an incident's log can say. The absence of a page is logged too. */
@@ -126,9 +127,10 @@ export async function claimDueStep(sql: Sql): Promise<IncidentRow | null> {
   return row ?? null
 }
 
-export async function nextStepDue(sql: Sql): Promise<number | null> {
-  const [row] = await sql<{ due: number | null }[]>`select min(next_step_at) as due from incidents where next_step_at is not null`
-  return row?.due ?? null
+export async function nextStepDue(sql: Sql): Promise<Due | null> {
+  const [due] = await sql<Due[]>`
+    select min(next_step_at) as due_ms, clock_timestamp() as now_ms from incidents where next_step_at is not null having count(*) > 0`
+  return due ?? null
 }
 
 export async function readMonitorPolicy(sql: Sql, customerId: string, monitorId: string): Promise<EscalationPolicy | null> {

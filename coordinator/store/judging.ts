@@ -2,6 +2,7 @@
 import type { Evidence, MonitorRules, MonitorState, VantageEvidence } from '../core/evidence.ts'
 import type { FailureDomain } from '../core/failure-domain.ts'
 import type { TestFact } from '../core/verdict.ts'
+import type { Due } from './clock.ts'
 import type { Sql } from './connection.ts'
 import { doubted, newestProof, proved } from './proofs.ts'
 
@@ -197,9 +198,10 @@ export async function postponeJudgement(sql: Sql, monitor: ClaimedMonitor, delay
 }
 
 /** When the next judgement is due, ms since 1970, or null. */
-export async function nextJudgementDue(sql: Sql): Promise<number | null> {
-  const [row] = await sql<{ due: number | null }[]>`select min(judge_at) as due from monitor_states where judge_at is not null`
-  return row?.due ?? null
+export async function nextJudgementDue(sql: Sql): Promise<Due | null> {
+  const [due] = await sql<Due[]>`
+    select min(judge_at) as due_ms, clock_timestamp() as now_ms from monitor_states where judge_at is not null having count(*) > 0`
+  return due ?? null
 }
 
 export async function insertJob(

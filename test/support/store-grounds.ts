@@ -1,6 +1,7 @@
 /** Two grounds for one suite: the flows' store on PostgreSQL and the one in memory, each with one watched monitor, and eyes on its rows. */
 import type { MaintenanceWindow } from '../../coordinator/core/maintenance.ts'
 import type { Store } from '../../coordinator/flow/store.ts'
+import type { Due } from '../../coordinator/store/clock.ts'
 import { nextStepDue } from '../../coordinator/store/incident-log.ts'
 import { nextJudgementDue } from '../../coordinator/store/judging.ts'
 import { insertMaintenanceWindow } from '../../coordinator/store/maintenance.ts'
@@ -68,12 +69,14 @@ export async function postgresGround(own: TestDatabase): Promise<Ground> {
     jobs: () => sql<Row[]>`select * from jobs where monitor_id = ${monitor.id}`.then((rows) => [...rows]),
     nowMs,
     due: async () => ({
-      judgement: await nextJudgementDue(sql),
-      step: await nextStepDue(sql),
-      page: await nextPageDue(sql),
+      judgement: dueMs(await nextJudgementDue(sql)),
+      step: dueMs(await nextStepDue(sql)),
+      page: dueMs(await nextPageDue(sql)),
     }),
   }
 }
+
+const dueMs = (due: Due | null): number | null => due?.due_ms ?? null
 
 export async function memoryGround(): Promise<Ground> {
   let clockMs = Date.now()

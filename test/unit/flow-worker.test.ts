@@ -26,7 +26,7 @@ test('a piece that takes long keeps its lane and no other work', async () => {
   const runtime = new FakeRuntime()
   const { due, taken, runOne, endSlow } = work()
   due.push('slow')
-  worker = startWorker({ name: 'test', runtime, logger: silentLogger, runOne, nextDueMs: async () => null, concurrency: 2 })
+  worker = startWorker({ name: 'test', runtime, logger: silentLogger, runOne, nextDue: async () => null, concurrency: 2 })
   await runtime.advanceAsync(3_000)
   due.push('news')
   worker.wake()
@@ -48,7 +48,7 @@ test('a fault of one piece is a pause, after which the work goes on', async () =
     runtime,
     logger: silentLogger,
     runOne: sometimes,
-    nextDueMs: async () => null,
+    nextDue: async () => null,
     concurrency: 1,
   })
   due.push('piece')
@@ -56,4 +56,23 @@ test('a fault of one piece is a pause, after which the work goes on', async () =
   expect(taken).toEqual([])
   await runtime.advanceAsync(200)
   expect(taken).toEqual(['piece'])
+})
+
+test('work that is due by the database in half a minute is not asked for all the time where the own clock is a minute ahead', async () => {
+  const runtime = new FakeRuntime()
+  const databaseMs = () => runtime.wallMs() - 60_000
+  const dueMs = databaseMs() + 30_000
+  let asked = 0
+  const takenMs: number[] = []
+  const runOne = async () => {
+    asked += 1
+    if (takenMs.length > 0 || databaseMs() < dueMs) return false
+    takenMs.push(databaseMs() - dueMs)
+    return true
+  }
+  const nextDue = async () => (takenMs.length > 0 ? null : { due_ms: dueMs, now_ms: databaseMs() })
+  worker = startWorker({ name: 'test', runtime, logger: silentLogger, runOne, nextDue, concurrency: 1 })
+  await runtime.advanceAsync(31_000)
+  expect(takenMs).toEqual([0])
+  expect(asked).toBeLessThan(40)
 })
