@@ -27,6 +27,10 @@ export type Surroundings = {
   onEffect: (effect: Exclude<Effect, { kind: 'ask' }>, votes: VoteView[]) => void
   onJob: (job: SimJob) => void
   onOrders: (probe: SimProbe) => void
+  /** Coordinators have gone or come, or can tell somebody again, or no longer. */
+  onPresence: () => void
+  /** The coordinator at the other end of these sessions is gone. */
+  dropSessions: (probeIds: readonly string[]) => void
   note: (line: () => string) => void
 }
 
@@ -35,6 +39,8 @@ export type Coordination = {
   readonly decision: string
   /** Somebody is there to receive results. */
   readonly isUp: boolean
+  /** Somebody is there to judge, and nothing keeps a page from going out. */
+  readonly canTell: boolean
   /** Nothing is suspected, and nothing waits to be done. */
   readonly isQuiet: boolean
   crash(): void

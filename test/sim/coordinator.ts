@@ -46,6 +46,10 @@ export class SimCoordinator implements Coordination {
     return this.#state.decision
   }
 
+  get canTell(): boolean {
+    return this.isUp
+  }
+
   get isQuiet(): boolean {
     return isQuiet(this.#state)
   }

@@ -2,11 +2,15 @@
 
 type Event = { atMs: number; order: number; run: () => void }
 
+/** Everything that only waits for other promises has run by then: no clock is asked. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
 const before = (a: Event, b: Event): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
 
 export class Events {
   #nowMs: number
   #made = 0
+  #isUnsettled = false
   readonly #heap: Event[] = []
 
   constructor(startMs: number) {
@@ -46,6 +50,27 @@ export class Events {
       this.#removeFirst()
       this.#nowMs = next.atMs
       next.run()
+      if (stop()) return true
+    }
+    this.#nowMs = endMs
+    return false
+  }
+
+  /** What this event did goes on in promises: they come to rest before time does. */
+  unsettled(): void {
+    this.#isUnsettled = true
+  }
+
+  /** As `run`, where events set promises going. No promise waits for anything but an event, so that one turn settles them all. */
+  async runSettling(endMs: number, stop: () => boolean = () => false): Promise<boolean> {
+    for (let next = this.#heap[0]; next !== undefined && next.atMs <= endMs; next = this.#heap[0]) {
+      this.#removeFirst()
+      this.#nowMs = next.atMs
+      next.run()
+      if (this.#isUnsettled) {
+        this.#isUnsettled = false
+        await turn()
+      }
       if (stop()) return true
     }
     this.#nowMs = endMs

@@ -1,14 +1,17 @@
 /**
- * npm run sim -- --seeds N --years Y [--seed S] [--no-outages] [--log] [--json]
+ * npm run sim -- --seeds N --years Y [--seed S] [--level core|flows] [--no-outages] [--log] [--json]
  *
- * N seeds from S on, Y years of one monitor each, through the core with healthy stretches folded. Exits 1 where something happened that
- * must not; each such seed is printed with how to replay it.
+ * N seeds from S on, Y years of one monitor each, with healthy stretches folded: through the judgement alone (core, the default), or through
+ * the whole flows: one to three coordinators on one store that judge, escalate and page, and die in between, gateways that falter, people
+ * who answer or do not, maintenance. Exits 1 where something happened that must not; each such seed is printed with how to replay it.
  */
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
+import { simulateFlows } from './flows/run.ts'
+import { addFlowTotals, emptyFlowTotals, type FlowTotals } from './flows/totals.ts'
 import { seedAt } from './random.ts'
-import { simulate } from './run.ts'
+import { type RunOptions, type RunReport, simulate } from './run.ts'
 import { addRun, emptyTotals, isFault } from './totals.ts'
 
 const { values } = parseArgs({
@@ -16,6 +19,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '20' },
     years: { type: 'string', default: '1' },
     seed: { type: 'string' },
+    level: { type: 'string', default: 'core' },
     'no-outages': { type: 'boolean', default: false },
     log: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -23,6 +27,8 @@ const { values } = parseArgs({
 })
 
 const seeds = whole('seeds', values.seeds)
+const { level } = values
+if (level !== 'core' && level !== 'flows') stop(`--level must be core or flows, not ${level}`)
 const years = Number(values.years)
 if (!(years > 0)) stop(`--years must be a number above 0, not ${values.years}`)
 // Without a seed of its own a run is a new one, printed so that it can be repeated.
@@ -31,21 +37,30 @@ const firstSeed = BigInt(first)
 const commit = commitOf()
 const weather = { outages: !values['no-outages'] }
 const totals = emptyTotals(firstSeed, commit)
+const flows = level === 'flows' ? emptyFlowTotals() : null
 const say = (line: string) => process.stderr.write(`${line}\n`)
 
 if (!values.json) say(`seeds ${firstSeed} to ${seedAt(firstSeed, seeds - 1)}, ${years} years each, commit ${commit}`)
 for (let index = 0; index < seeds; index++) {
   const seed = seedAt(firstSeed, index)
-  const report = simulate({ seed, years, weather, ...(values.log ? { log: say } : {}) })
+  const options = { seed, years, weather, ...(values.log ? { log: say } : {}) }
+  const report = flows === null ? simulate(options) : await playFlows(flows, options)
   addRun(totals, report)
   for (const { kind, atMs, what } of report.violations.filter(isFault)) {
     say(`seed ${seed}, commit ${commit}: ${kind} at ${new Date(atMs).toISOString()}: ${what}`)
-    say(`  replay: npm run sim -- --seed ${seed} --seeds 1 --years ${years}${weather.outages ? '' : ' --no-outages'} --log`)
+    const flags = `${level === 'core' ? '' : ` --level ${level}`}${weather.outages ? '' : ' --no-outages'}`
+    say(`  replay: npm run sim -- --seed ${seed} --seeds 1 --years ${years}${flags} --log`)
   }
 }
-process.stdout.write(`${JSON.stringify(totals, null, values.json ? 0 : 2)}\n`)
+process.stdout.write(`${JSON.stringify({ level, ...totals, ...(flows === null ? {} : { flows }) }, null, values.json ? 0 : 2)}\n`)
 const faults = totals.false_pages + totals.missed + totals.late + totals.duplicate_pages + totals.other_violations
 process.exitCode = faults === 0 ? 0 : 1
+
+async function playFlows(into: FlowTotals, options: RunOptions): Promise<RunReport> {
+  const report = await simulateFlows(options)
+  addFlowTotals(into, report.flows)
+  return report
+}
 
 function whole(name: string, text: string): number {
   const number = Number(text)
@@ -61,7 +76,7 @@ function stop(why: string): never {
 function commitOf(): string {
   try {
     const git = (...args: string[]) => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim()
-    const changed = git('status', '--porcelain', '--', '../../coordinator/core', '../../probe', '.') === '' ? '' : ' with changes'
+    const changed = git('status', '--porcelain', '--', '../../coordinator', '../../probe', '.') === '' ? '' : ' with changes'
     return git('rev-parse', '--short', 'HEAD') + changed
   } catch {
     return 'unknown'

@@ -4,7 +4,8 @@
  */
 import type { FailureDomain } from '../../coordinator/core/failure-domain.ts'
 import type { Trouble, WorldSetting } from './setting.ts'
-import type { Page, Watch } from './world.ts'
+import type { Watch } from './watch.ts'
+import type { Page } from './world.ts'
 
 /** From which moment the bound counts: the start of the outage, with all vantages or with fewer, or a later moment. */
 export type CountedFrom = 'start' | 'start_fewer_vantages' | 'later'
@@ -130,10 +131,15 @@ export function witnessCount(domains: readonly FailureDomain[]): number {
 function accountOf(setting: WorldSetting, outage: Span, pages: readonly Page[], watches: readonly Watch[]): OutageAccount {
   const told = pages.find(
     (page) =>
-      page.kind === 'down' && page.atMs < outage.toMs + marginMs && (page.resolvedMs ?? Number.POSITIVE_INFINITY) > outage.fromMs,
+      (page.kind === 'down' &&
+        page.atMs < outage.toMs + marginMs &&
+        (page.resolvedMs ?? Number.POSITIVE_INFINITY) > outage.fromMs) ||
+      (page.kind === 'past' && page.atMs > outage.fromMs && page.sinceMs < outage.toMs),
   )
   const must = duty(setting, outage, watches)
-  const detectionMs = told === undefined ? null : Math.max(0, told.atMs - (must?.fromMs ?? outage.fromMs))
+  // At the flows level it counts when a gateway took the page, and not where none ever did.
+  const toldMs = told?.toldMs === undefined ? told?.atMs : told.toldMs
+  const detectionMs = toldMs === undefined || toldMs === null ? null : Math.max(0, toldMs - (must?.fromMs ?? outage.fromMs))
   return { ...outage, must, detectionMs }
 }
 

@@ -124,6 +124,13 @@ export class Results {
     if (state.late === null) this.#lateSinceMs = null
   }
 
+  /** For a store that keeps it with the monitor from now on. */
+  takeLateSinceMs(): number | null {
+    const lateSinceMs = this.#lateSinceMs
+    this.#lateSinceMs = null
+    return lateSinceMs
+  }
+
   /** By test id, what a diagnosis needs. */
   details = (testIds: readonly string[]): Map<string, TestEvidence> =>
     new Map(

@@ -1,6 +1,7 @@
 /** One seed, one run: years of one monitor, its troubles played one after the other and accounted for by the oracle. */
 import { dayMs, hourMs } from '../../common/durations.ts'
 import { drawSetting, drawTroubles, type Weather } from './draw.ts'
+import type { FlowViolation } from './flows/oracle.ts'
 import { type Account, judgeHistory } from './oracle.ts'
 import { Random } from './random.ts'
 import type { WorldSetting } from './setting.ts'
@@ -13,7 +14,11 @@ export type RunOptions = {
   log?: (line: string) => void
 }
 
-export type Violation = Account['violations'][number] | { kind: 'stuck'; atMs: number; what: string }
+export type Violation =
+  | Account['violations'][number]
+  | FlowViolation
+  /** `flow_fault`: an error that no flow expects. */
+  | { kind: 'stuck' | 'flow_fault'; atMs: number; what: string }
 
 export type RunReport = {
   seed: bigint
@@ -26,13 +31,13 @@ export type RunReport = {
   violations: Violation[]
 }
 
-const yearMs = 365.25 * dayMs
+export const yearMs = 365.25 * dayMs
 /** Bad stretches a year, each of one trouble or several. */
-const stretchesPerYear = 40
+export const stretchesPerYear = 40
 /** Played before the first trouble of a stretch. */
-const leadMs = 60_000
+export const leadMs = 60_000
 /** After the last trouble everything must have come to rest within this time, whatever happened. */
-const restMs = ({ rules }: WorldSetting): number =>
+export const restMs = ({ rules }: WorldSetting): number =>
   2 * hourMs + 4 * (rules.period_s + rules.timeout_s + rules.retest_wait_s) * 1000
 
 export function simulate({ seed, years, weather, log }: RunOptions): RunReport {

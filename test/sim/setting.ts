@@ -1,4 +1,5 @@
 /** What a simulated world is made of, and what goes wrong in it: plain data, drawn from a seed or written by hand. True time in ms. */
+import type { TestPlan } from '../../common/wire/test.ts'
 import type { MonitorRules } from '../../coordinator/core/evidence.ts'
 import type { FailureDomain } from '../../coordinator/core/failure-domain.ts'
 import type { ClockSetting } from './machine-clock.ts'
@@ -81,3 +82,16 @@ export const isActive = (trouble: Trouble, atMs: number): boolean => trouble.fro
 
 export const describeTrouble = ({ fromMs, toMs, ...what }: Trouble): string =>
   `${Object.values(what).map(String).join(' ')} for ${Math.round((toMs - fromMs) / 1000)} s`
+
+export const planOf = ({ rules }: WorldSetting): TestPlan => ({
+  monitor_id: 'monitor-1',
+  kind: 'roundtrip',
+  target: { address: 'scout@customer.example' },
+  period_s: rules.period_s,
+  timeout_s: rules.timeout_s,
+  slow_s: rules.slow_s,
+  retest_wait_s: rules.retest_wait_s,
+  hard_confirm_s: rules.hard_confirm_s,
+  open_period_s: rules.open_period_s,
+  accept_echo: false,
+})

@@ -7,8 +7,8 @@ import { detectionBoundS, detectionBudgetS } from '../../coordinator/core/detect
 import type { Mode, MonitorRules } from '../../coordinator/core/evidence.ts'
 import { jitterMs } from '../../probe/timetable.ts'
 import { Random } from './random.ts'
-import type { WorldSetting } from './setting.ts'
-import { planOf, World } from './world.ts'
+import { planOf, type WorldSetting } from './setting.ts'
+import { World } from './world.ts'
 
 export type Course = { vantages: number; quorum: number; mode: Mode }
 export type Measured = Course & { formulaS: number; worstS: number; meanS: number; starts: number }

@@ -4,7 +4,6 @@
  * played, test by test.
  */
 import { slotStartMs } from '../../common/timetable.ts'
-import type { TestPlan } from '../../common/wire/test.ts'
 import type { Effect, VoteView } from '../../coordinator/core/evidence.ts'
 import type { Coordination, Surroundings } from './coordination.ts'
 import { SimCoordinator } from './coordinator.ts'
@@ -14,7 +13,8 @@ import { Links } from './links.ts'
 import { MailWorld } from './mail.ts'
 import { SimProbe } from './probe.ts'
 import type { Random } from './random.ts'
-import { describeTrouble, isActive, type Trouble, type WorldSetting } from './setting.ts'
+import { describeTrouble, isActive, planOf, type Trouble, type WorldSetting } from './setting.ts'
+import { addWatch, clockAfterMs, isImpaired, type Watch } from './watch.ts'
 
 export type Page = {
   atMs: number
@@ -22,10 +22,9 @@ export type Page = {
   sinceMs: number
   votes: VoteView[]
   resolvedMs: number | null
+  /** When a phone first rang because of it, null where none did; absent where no gateway is simulated. */
+  toldMs?: number | null
 }
-
-/** From this moment on these could see an outage and tell of it; each with the offset of its slots in the period. */
-export type Watch = { fromMs: number; coordinating: boolean; healthy: { probeId: string; startsMs: number }[] }
 
 export type WorldOptions = {
   log?: (line: string) => void
@@ -38,7 +37,6 @@ export type WorldOptions = {
 type HasOptions = { atMs?: number; direction?: 'both' | 'orders' }
 
 const customerId = 'customer-1'
-const targetDomain = 'customer.example'
 
 export class World {
   readonly events: Events
@@ -111,6 +109,13 @@ export class World {
         onEffect: (effect, votes) => this.#carryOut(effect, votes),
         onJob: (job) => this.#links.send(job.probeId, () => this.#startJob(job)),
         onOrders: (probe) => this.#links.send(probe.id, () => probe.takeOrders(this.coordinator.seats.ordersOf(probe.id))),
+        onPresence: () => {
+          this.#links.refresh(this.probes)
+          this.#watch()
+        },
+        dropSessions: (ids) => {
+          for (const id of ids) this.#links.restart(id)
+        },
         note,
       },
       this.probes.slice(0, setting.rules.vantages),
@@ -150,13 +155,23 @@ export class World {
 
   /** Plays these troubles, until all is quiet again after the last of them (or `enough` says so), or until `endMs`; false at that. */
   play(troubles: Trouble[], endMs: number, enough: () => boolean = () => false): boolean {
+    const isOver = this.#plan(troubles)
+    return this.events.run(endMs, () => enough() || isOver())
+  }
+
+  /** As `play`, with coordinators whose work goes on in promises. */
+  playSettling(troubles: Trouble[], endMs: number): Promise<boolean> {
+    return this.events.runSettling(endMs, this.#plan(troubles))
+  }
+
+  #plan(troubles: Trouble[]): () => boolean {
     this.#troubles = troubles
     for (const trouble of troubles) {
       this.events.at(trouble.fromMs, () => this.#begin(trouble))
       this.events.at(trouble.toMs, () => this.#end(trouble))
     }
     const lastMs = Math.max(...troubles.map((trouble) => trouble.toMs), this.events.nowMs)
-    return this.events.run(endMs, () => enough() || (this.events.nowMs > lastMs + 60_000 && this.isIdle))
+    return () => this.events.nowMs > lastMs + 60_000 && this.isIdle
   }
 
   #begin(trouble: Trouble): void {
@@ -245,27 +260,15 @@ export class World {
     const { period_s } = this.setting.rules
     const healthy = this.coordinator.seats.all.flatMap(({ probeId, assignment, assignedMs }) => {
       const probe = this.#probe(probeId)
-      if (probe === undefined || !this.#links.isConnected(probe) || this.#isImpaired(probeId)) return []
+      if (probe === undefined || !this.#links.isConnected(probe) || isImpaired(this.setting, this.#troubles, probeId, nowMs))
+        return []
       const firstMs = slotStartMs({ ...assignment, period_s }, assignment.first_slot)
       if (assignedMs > this.setting.startMs && (nowMs < firstMs || !this.coordinator.hasPassed(probeId, assignedMs))) return []
       const periodMs = period_s * 1000
       const startsMs = (((assignment.phase_ms - probe.clock.wallMs(nowMs) + nowMs) % periodMs) + periodMs) % periodMs
       return [{ probeId, startsMs }]
     })
-    const watch = { fromMs: nowMs, coordinating: this.coordinator.isUp, healthy }
-    const last = this.watches.at(-1)
-    const same = last !== undefined && last.coordinating === watch.coordinating && sameHealthy(last.healthy, healthy)
-    if (!same) this.watches.push(watch)
-  }
-
-  #isImpaired(probeId: string): boolean {
-    const nowMs = this.events.nowMs
-    return this.#troubles.some((trouble) => {
-      if (trouble.kind === 'references') return isActive(trouble, nowMs)
-      if (!('probe' in trouble) || trouble.probe !== probeId || trouble.kind === 'glitch') return false
-      const afterMs = trouble.kind === 'clock' ? clockAfterMs(trouble.byMs, this.setting) : 0
-      return trouble.fromMs <= nowMs && nowMs < trouble.toMs + afterMs
-    })
+    addWatch(this.watches, { fromMs: nowMs, coordinating: this.coordinator.canTell, healthy })
   }
 
   #has(kind: Trouble['kind'], probeId: string, { atMs = this.events.nowMs, direction }: HasOptions = {}): boolean {
@@ -288,26 +291,4 @@ export class World {
   }
 }
 
-/** After a jump of its clock a probe is fit again when the slots of its wall clock run evenly, and old times have gone by. */
-const clockAfterMs = (byMs: number, { rules }: WorldSetting): number => Math.abs(byMs) + rules.period_s * 1000
-
 const sameProbe = (a: Trouble, b: Trouble): boolean => ('probe' in a ? a.probe : '') === ('probe' in b ? b.probe : '')
-
-/** Drift moves the starts by less than this; it is no change. */
-const sameStartMs = 500
-const sameHealthy = (a: Watch['healthy'], b: Watch['healthy']): boolean =>
-  a.length === b.length &&
-  a.every(({ probeId, startsMs }, index) => b[index]?.probeId === probeId && Math.abs(b[index].startsMs - startsMs) < sameStartMs)
-
-export const planOf = ({ rules }: WorldSetting): TestPlan => ({
-  monitor_id: 'monitor-1',
-  kind: 'roundtrip',
-  target: { address: `scout@${targetDomain}` },
-  period_s: rules.period_s,
-  timeout_s: rules.timeout_s,
-  slow_s: rules.slow_s,
-  retest_wait_s: rules.retest_wait_s,
-  hard_confirm_s: rules.hard_confirm_s,
-  open_period_s: rules.open_period_s,
-  accept_echo: false,
-})

@@ -1,0 +1,29 @@
+/** An incident as its commits told of it, with its whole log. */
+import type { VoteView } from '../../../coordinator/core/evidence.ts'
+import type { Page } from '../world.ts'
+import type { StoredEvent, StoredIncident } from './store.ts'
+
+export type ToldIncident = { code: string; kind: StoredIncident['kind']; openedMs: number; pages: Page[]; events: StoredEvent[] }
+
+export const newIncident = ({ code, kind }: StoredIncident, { at_ms }: StoredEvent): ToldIncident => ({
+  code,
+  kind,
+  openedMs: at_ms,
+  pages: [],
+  events: [],
+})
+
+/** Each decision that wakes somebody is a page to the oracle; it ends with the incident, or with the next one. */
+export function addEvent(incident: ToldIncident, { kind, since_at }: StoredIncident, event: StoredEvent, atMs: number): void {
+  const { type, detail } = event
+  incident.kind = kind
+  incident.events.push(event)
+  if (type !== 'opened' && type !== 'confirmed' && type !== 'resolved') return
+  for (const page of incident.pages) page.resolvedMs ??= atMs
+  if (type === 'resolved') {
+    // Opened and resolved at once.
+    if (detail.over_before_heard === true) for (const page of incident.pages) page.kind = 'past'
+    return
+  }
+  incident.pages.push({ atMs, kind, sinceMs: since_at, votes: detail.votes as VoteView[], resolvedMs: null })
+}
