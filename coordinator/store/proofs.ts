@@ -14,23 +14,27 @@ const clockLacks = (sql: Sql): Part => sql`coalesce(p.clock_offset_ms, 0) * inte
 export const newestProof = (sql: Sql, domain: Part): Part =>
   sql`(select max(f.started_at) + ${clockLacks(sql)} from probe_proofs f where f.probe_id = p.id and f.domain <> ${domain})`
 
+/** While the test `r` ran, or soon after it. */
+const besideTest = (sql: Sql, startedAt: Part): Part =>
+  sql`${startedAt} between r.started_at and r.finished_at + ${proofWaitMs} * interval '1 millisecond'`
+
 /**
- * A control trip of the probe was lost while the test `r` ran, and nothing but the probe itself explains it. A probe sends to two
- * references at once (probe/control.ts): where one returns, the other is out of order. So is one that has not returned since, while mail
- * sent elsewhere beside it has. Both times are those of the probe's own clock, and need no putting right.
+ * A control trip of the probe was lost while the test `r` ran, and the probe itself is to blame. It is not where the reference is out of
+ * order: mail sent elsewhere at the same time has come back, as a probe sends to two references at once (probe/control.ts), and the
+ * reference does not answer the next trips either. Both times are those of the probe's own clock, and need no putting right.
  */
 export const doubted = (sql: Sql, domain: Part): Part => sql`
   exists (
     select from control_trips c
     where c.probe_id = r.probe_id and c.started_at between r.started_at and r.finished_at and c.returned_at is null
-      and not exists (
-        select from control_trips o where o.probe_id = c.probe_id and o.reference <> c.reference and o.returned_at is not null
-          and o.started_at between c.started_at - interval '1 second' and c.started_at + interval '1 second')
       and (
         exists (
           select from control_trips o where o.probe_id = c.probe_id and o.reference = c.reference and o.returned_at is not null
-            and o.started_at > c.started_at)
+            and o.started_at > c.started_at and ${besideTest(sql, sql`o.started_at`)})
         or not exists (
+          select from control_trips o where o.probe_id = c.probe_id and o.reference <> c.reference and o.returned_at is not null
+            and o.started_at between c.started_at - interval '1 second' and c.started_at + interval '1 second')
+        and not exists (
           select from probe_proofs f where f.probe_id = c.probe_id and not f.control and f.domain <> ${domain}
             and f.started_at between c.started_at - interval '5 seconds' and c.started_at + interval '5 seconds')))`
 
@@ -39,4 +43,4 @@ export const proved = (sql: Sql, domain: Part): Part => sql`
   exists (
     select from control_trips c
     where c.probe_id = r.probe_id and c.returned_at is not null and lower(split_part(c.reference, '@', 2)) <> ${domain}
-      and c.started_at between r.started_at and r.finished_at + ${proofWaitMs} * interval '1 millisecond')`
+      and ${besideTest(sql, sql`c.started_at`)})`

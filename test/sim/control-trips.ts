@@ -11,15 +11,17 @@ export function besideTest(
   test: { startedMs: number; finishedMs: number },
   trips: readonly ControlFact[],
 ): { doubted: boolean; proved: boolean } {
+  const isBeside = ({ startedMs }: ControlFact) => startedMs >= test.startedMs && startedMs <= test.finishedMs + proofWaitMs
+  const returns = trips.filter(({ returned }) => returned)
   const isDoubt = (lost: ControlFact): boolean => {
     if (lost.returned || lost.startedMs < test.startedMs || lost.startedMs > test.finishedMs) return false
-    const returns = trips.filter(({ returned }) => returned)
+    const answersNext = returns.some(
+      (next) => next.reference === lost.reference && next.startedMs > lost.startedMs && isBeside(next),
+    )
     const partnerReturned = returns.some(
       ({ reference, startedMs }) => reference !== lost.reference && Math.abs(startedMs - lost.startedMs) <= pairMs,
     )
-    if (partnerReturned) return false
-    return !lost.elsewhere || returns.some((trip) => trip.reference === lost.reference && trip.startedMs > lost.startedMs)
+    return answersNext || !(partnerReturned || lost.elsewhere)
   }
-  const provesAt = (startedMs: number) => startedMs >= test.startedMs && startedMs <= test.finishedMs + proofWaitMs
-  return { doubted: trips.some(isDoubt), proved: trips.some(({ returned, startedMs }) => returned && provesAt(startedMs)) }
+  return { doubted: trips.some(isDoubt), proved: returns.some(isBeside) }
 }

@@ -46,14 +46,35 @@ export const controlTripCases: ControlTripCase[] = [
     proved: false,
   },
   {
-    what: 'one was lost, mail sent elsewhere beside it came back, and the same reference answers again',
+    what: 'one was lost, mail sent elsewhere beside it came back, and the reference answers the next',
     trips: [
       { to: 'a', atS: 120, lost: true },
-      { to: 'a', atS: 700 },
+      { to: 'a', atS: 540 },
     ],
     elsewhereAtS: 123,
     doubted: true,
-    proved: false,
+    proved: true,
+  },
+  {
+    what: 'one of two returned at the edge of a gap in our own inbox: the reference of the other answers the next',
+    trips: [
+      { to: 'a', atS: 120, lost: true },
+      { to: 'b', atS: 120 },
+      { to: 'a', atS: 127 },
+      { to: 'b', atS: 127 },
+    ],
+    doubted: true,
+    proved: true,
+  },
+  {
+    what: 'a reference that was out of order answers again when the test is long over',
+    trips: [
+      { to: 'a', atS: 120, lost: true },
+      { to: 'b', atS: 120 },
+      { to: 'a', atS: 661 },
+    ],
+    doubted: false,
+    proved: true,
   },
   {
     what: 'one was lost, and hundreds were after it',
