@@ -6,7 +6,7 @@
 import { join } from 'node:path'
 import { errorMessage, MailscoutError } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
-import { type Runtime, uuidv7 } from '../common/runtime.ts'
+import { type Runtime, sleep, uuidv7 } from '../common/runtime.ts'
 import { ensureOperatorKey } from './api/auth.ts'
 import { ensureServiceLevels } from './api/presets.ts'
 import { buildServer } from './api/server.ts'
@@ -26,6 +26,7 @@ import { nextAssignmentDue } from './store/assignments.ts'
 import type { Due } from './store/clock.ts'
 import { type Database, openDatabase } from './store/database.ts'
 import { startEmbeddedPostgres } from './store/embedded.ts'
+import { isConnectionFault } from './store/faults.ts'
 import { flowStore } from './store/flow-store.ts'
 import { tidyUp } from './store/housekeeping.ts'
 import { nextStepDue } from './store/incident-log.ts'
@@ -55,14 +56,26 @@ const reviewMs = 10_000
 /** A gateway may be silent for 10 s, with each of them: the others must not wait for that. */
 const pagesAtOnce = 8
 const tidyMs = 3_600_000
+/** A start that the database interrupts again and again is given up after so long. */
+const startMsMax = 60_000
+const startPauseMs = 500
 
-export async function startCoordinator({
-  config,
-  runtime,
-  logger,
-  write,
-  onFatal,
-}: CoordinatorOptions): Promise<RunningCoordinator> {
+/** A database that goes away while we start is waited for as one that is not there yet: nothing of what was done so far is lost. */
+export async function startCoordinator(options: CoordinatorOptions): Promise<RunningCoordinator> {
+  const { config, runtime, logger } = options
+  const givenUpMs = runtime.monotonicMs() + startMsMax
+  for (;;) {
+    try {
+      return await startOnce(options)
+    } catch (error) {
+      if (config.databaseUrl === null || !isConnectionFault(error) || runtime.monotonicMs() > givenUpMs) throw error
+      logger.warn({ reason: errorMessage(error) }, 'the database went away during the start, which is tried again')
+      await sleep(runtime, startPauseMs)
+    }
+  }
+}
+
+async function startOnce({ config, runtime, logger, write, onFatal }: CoordinatorOptions): Promise<RunningCoordinator> {
   const closers: (() => Promise<void>)[] = []
   const stop = async () => {
     for (const close of closers.splice(0).reverse()) {

@@ -5,6 +5,7 @@ import { createLogger } from '../common/log.ts'
 import { systemRuntime } from '../common/runtime.ts'
 import { type RunningCoordinator, startCoordinator } from './app.ts'
 import { readCoordinatorConfig } from './config.ts'
+import { isUnheardFault } from './store/faults.ts'
 
 /** Whoever waits for us to stop is given up on after this. */
 const stopMsMax = 20_000
@@ -26,7 +27,9 @@ function fail(error: unknown): void {
 }
 
 process.on('uncaughtException', fail)
-process.on('unhandledRejection', fail)
+process.on('unhandledRejection', (error) => {
+  if (!isUnheardFault(error)) fail(error)
+})
 process.on('SIGTERM', () => void end(0))
 process.on('SIGINT', () => void end(0))
 

@@ -33,6 +33,13 @@ const errorCode = (error: unknown): string => {
 export const isConnectionFault = (error: unknown): boolean =>
   connectionFaults.has(errorCode(error)) || errorCode(error).startsWith('08')
 
+/**
+ * postgres.js asks each new connection for its array types, and where that fails nobody is told (its connection.js, fetchArrayTypes). The
+ * statement that wanted the connection fails or waits by itself, and the next connection asks again: nothing is lost.
+ */
+export const isUnheardFault = (error: unknown): boolean =>
+  isConnectionFault(error) && String((error as { query?: unknown }).query).includes('pg_catalog.pg_type')
+
 /** SQLSTATE 40001 serialization_failure and 40P01 deadlock_detected: the transaction was rolled back and may be run again. */
 export const isLostRace = (error: unknown): boolean => ['40001', '40P01'].includes(errorCode(error))
 
