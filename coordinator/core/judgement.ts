@@ -5,7 +5,7 @@
  *                                       ▲                                             │
  *                                       └──────────────── passes return ◄─────────────┘
  */
-import type { Evidence, Judgement, MonitorRules, MonitorState } from './evidence.ts'
+import type { Effect, Evidence, Judgement, MonitorRules, MonitorState } from './evidence.ts'
 import { witnesses } from './failure-domain.ts'
 import { withNotice } from './flapping.ts'
 import { hedge } from './hedge.ts'
@@ -104,7 +104,7 @@ function judgeStanding(state: MonitorState, rules: MonitorRules, evidence: Evide
   const needed = Math.max(1, Math.min(rules.quorum, standing.length))
   // With every witness gone quiet one after the other, the bar is missed when the last that is needed becomes stale.
   const staleMs = standing.map(({ freshUntilMs }) => freshUntilMs).toSorted((a, b) => b - a)[needed - 1]
-  if (staleMs === undefined || nowMs > staleMs) return judgeSilence(next, rules, nowMs)
+  if (staleMs === undefined || nowMs > staleMs) return judgeSilence(next, rules, hedging.effects, nowMs)
 
   const news = judgeLateNews(next, rules, evidence, nowMs)
   // The reason tells why the decision was taken: as long as that stands, so does the reason.
@@ -149,13 +149,14 @@ function standingWitnesses(
 }
 
 /** Too few vantages have anything to say: silence about the customer's mail is the operator's affair. */
-function judgeSilence(state: MonitorState, rules: MonitorRules, nowMs: number): Judgement {
+function judgeSilence(state: MonitorState, rules: MonitorRules, asking: Effect[], nowMs: number): Judgement {
   const wake_ms = nowMs + rules.open_period_s * 1000
   const silent = turn(state, 'unconfirmed', 'no_fresh_results', nowMs)
-  if (state.incident !== null) return { state: silent, effects: [], wake_ms, votes: [] }
+  if (state.incident !== null) return { state: silent, effects: asking, wake_ms, votes: [] }
   return {
     state: { ...silent, incident: newIncident('unconfirmed', nowMs, nowMs) },
     effects: [
+      ...asking,
       { kind: 'open_incident', incident_kind: 'unconfirmed', since_ms: nowMs, last_good_ms: null, flapping: false, votes: [] },
     ],
     wake_ms,

@@ -26,7 +26,7 @@ async function play(batch: number, outages: boolean): Promise<{ totals: Totals; 
   return { totals, flows, faults }
 }
 
-describe('48 fixed seeds through the whole flows', () => {
+describe('48 fixed seeds through the whole flows', { timeout: 120_000 }, () => {
   test.each(batches.filter((batch) => batch % 2 === 0))(
     'batch %i: outages reach a phone in time and once, whatever dies or falters meanwhile',
     async (batch) => {

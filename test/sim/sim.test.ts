@@ -25,7 +25,7 @@ function play(batch: number, outages: boolean): { totals: Totals; faults: string
   return { totals, faults }
 }
 
-describe('240 fixed seeds', () => {
+describe('240 fixed seeds', { timeout: 120_000 }, () => {
   test.each(batches.filter((batch) => batch % 2 === 0))(
     'batch %i: outages among other troubles are told of once, in time',
     (batch) => {
