@@ -3,6 +3,7 @@
  *
  * Kills coordinators N times (and the database and probes besides) while mail breaks and mends, then checks from the outside that
  * nothing was lost, doubled, late or stuck. Exits 1 on a fault, with the seed; its logs and the whole history are kept then.
+ * SIGTERM or Ctrl-C ends it early and stops all that it had started.
  */
 import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -38,6 +39,9 @@ const startedMs = Date.now()
 const say = (line: string) => process.stderr.write(`${((Date.now() - startedMs) / 1000).toFixed(0).padStart(5)} s  ${line}\n`)
 const replay = `npm run test:kills -- --kills ${kills} --seed ${seed} --every ${everyS} --monitors ${monitorsEach * 10}`
 
+const interrupted = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort(signal))
+
 say(`seed ${seed}: ${replay}`)
 try {
   const ran = await run({
@@ -48,6 +52,7 @@ try {
     logger: createLogger('kills', 'fatal'),
     kills,
     everyMs: everyS * 1000,
+    signal: interrupted.signal,
     say,
   })
   const faults = judge(ran.history)
@@ -57,7 +62,8 @@ try {
   writeFileSync(join(directory, 'history.json'), JSON.stringify(ran.history))
   end(faults.length > 0)
 } catch (error) {
-  console.error(error)
+  if (interrupted.signal.aborted) say(`ended early by ${interrupted.signal.reason}: nothing was judged`)
+  else console.error(error)
   end(true)
 }
 

@@ -10,6 +10,8 @@ export type RunOptions = Omit<InstallationOptions, 'onUnexpectedEnd'> & {
   kills: number
   /** Mean time between two kills of a coordinator. */
   everyMs: number
+  /** Aborted, the run ends early, and leaves no process behind: a frozen one would stay for ever. */
+  signal: AbortSignal
   say: (line: string) => void
 }
 
@@ -25,10 +27,10 @@ export async function run(options: RunOptions): Promise<Ran> {
   const installation = await Installation.start({ ...options, onUnexpectedEnd: (what) => unexpectedEnds.push(what) })
   try {
     options.say(`${installation.monitors.length} monitors, ${options.kills} kills`)
-    await allUp(installation)
+    await allUp(installation, options.signal)
     const world = new World(installation, options)
     await world.play()
-    await atRest(installation, options.say)
+    await atRest(installation, options)
     for (const probe of installation.probes.values()) await probe.stop()
     const history = await collect(installation, world.outages, unexpectedEnds)
     const { batches, acknowledgementsMs } = installation.wire
@@ -56,17 +58,22 @@ class World {
 
   async play(): Promise<void> {
     const breakable = [...this.#installation.mailSystems.keys()].filter((name) => name.startsWith('broken'))
-    const others = [...breakable.map((name, index) => this.#breakAndMend(name, index)), this.#acknowledgeSome()]
-    await this.#strike()
-    this.#over.abort()
-    await Promise.all(others)
+    const ended = await Promise.allSettled([
+      this.#strike().finally(() => this.#over.abort()),
+      ...breakable.map((name, index) => this.#breakAndMend(name, index)),
+      this.#acknowledgeSome(),
+    ])
+    // Also where the strike was broken off: what starts now would not be stopped.
+    await Promise.allSettled(this.#restarts)
+    const failed = ended.find(({ status }) => status === 'rejected')
+    if (failed?.status === 'rejected') throw failed.reason
   }
 
   async #strike(): Promise<void> {
     const blows = drawBlows(this.#random.stream('blows'), this.#options.kills, this.#options.everyMs)
     const probes = this.#random.stream('probes')
     for (const [index, blow] of blows.entries()) {
-      await pause(blow.pauseMs)
+      await pause(blow.pauseMs, undefined, { signal: this.#options.signal })
       await this.#land(blow, probes)
       if ((index + 1) % 50 === 0) this.#options.say(`${this.killed.coordinators} coordinators killed`)
     }
@@ -78,7 +85,7 @@ class World {
     const targets = { a: ['a'], b: ['b'], both: ['a', 'b'], probe: [], database: [] }[blow.target] as ('a' | 'b')[]
     for (const name of targets) {
       const coordinator = coordinators[name]
-      while (!coordinator.running) await pause(10)
+      while (!coordinator.running) await pause(10, undefined, { signal: this.#options.signal })
       if (coordinator.lives.at(-1)?.readyMs === null) this.killed.whileStarting += 1
     }
     await Promise.all(targets.map((name) => coordinators[name].kill()))
@@ -98,9 +105,13 @@ class World {
   }
 
   #later(delayMs: number, start: () => Promise<void>): void {
-    const restart = pause(delayMs).then(start)
+    const restart = pause(delayMs, undefined, { signal: this.#options.signal }).then(start)
     this.#restarts.add(restart)
-    void restart.finally(() => this.#restarts.delete(restart))
+    // One that failed is kept: it fails the run once the strike is over.
+    restart.then(
+      () => this.#restarts.delete(restart),
+      () => {},
+    )
   }
 
   async #breakAndMend(name: string, index: number): Promise<void> {
@@ -155,19 +166,19 @@ async function breakMail(part: Installation['mailSystems'] extends Map<string, i
 
 type Monitor = { id: string; decision: string; decision_reason: string }
 
-async function allUp({ api, monitors }: Installation): Promise<void> {
+async function allUp({ api, monitors }: Installation, signal: AbortSignal): Promise<void> {
   const deadlineMs = Date.now() + 120_000
   for (;;) {
     const seen = await api.all<Monitor>('/v1/monitors')
     const waiting = seen.filter(({ decision }) => decision !== 'up')
     if (seen.length === monitors.length && waiting.length === 0) return
     if (Date.now() > deadlineMs) throw new Error(`${waiting.length} of ${monitors.length} monitors did not come up`)
-    await pause(500)
+    await pause(500, undefined, { signal })
   }
 }
 
 /** Everything runs and all mail works: soon nothing is open and nothing waits to be sent. What does not end is a fault to be found. */
-async function atRest({ api, coordinators }: Installation, say: (line: string) => void): Promise<void> {
+async function atRest({ api, coordinators }: Installation, { say, signal }: RunOptions): Promise<void> {
   for (const coordinator of Object.values(coordinators)) await coordinator.ready()
   const deadlineMs = Date.now() + restMsMax
   for (;;) {
@@ -183,6 +194,6 @@ async function atRest({ api, coordinators }: Installation, say: (line: string) =
     if (busy + waiting === 0) return
     if (Date.now() > deadlineMs)
       return say(`not at rest after ${restMsMax / 1000} s: ${busy} monitors or incidents, ${waiting} pages`)
-    await pause(1_000)
+    await pause(1_000, undefined, { signal })
   }
 }
