@@ -12,7 +12,7 @@ import { Api } from './api.ts'
 import { Database } from './database.ts'
 import { type Gateway, startGateway } from './gateway.ts'
 import type { Policy, WatchedMonitor } from './history.ts'
-import { Part } from './part.ts'
+import { Part, type PartOptions } from './part.ts'
 import { type Relay, startRelay, WireRecord } from './wire.ts'
 
 export const regions = ['eu', 'us', 'ap'] as const
@@ -32,7 +32,7 @@ export type InstallationOptions = {
   monitorsEach: number
   random: Random
   logger: Logger
-  onUnexpectedEnd: (what: string) => void
+  onUnexpectedEnd: PartOptions['onUnexpectedEnd']
 }
 
 export class Installation {

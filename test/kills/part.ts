@@ -19,7 +19,7 @@ export type PartOptions = {
   /** Words of the log line that says it is ready. */
   readyWords: string
   /** It ended, and nobody had killed or stopped it. */
-  onUnexpectedEnd: (what: string) => void
+  onUnexpectedEnd: (what: string, part: Part) => void
 }
 
 type Running = { child: ChildProcess; life: Life; gone: Promise<void>; ready: Promise<boolean> }
@@ -59,7 +59,7 @@ export class Part {
         life.endedMs = Date.now()
         this.#running = undefined
         if (!this.#expectedToEnd)
-          this.#options.onUnexpectedEnd(`${this.name} ended by itself (${signal ?? `exit status ${code}`})`)
+          this.#options.onUnexpectedEnd(`${this.name} ended by itself (${signal ?? `exit status ${code}`})`, this)
         resolve()
       })
     })

@@ -4,6 +4,7 @@ import type { Random } from '../sim/random.ts'
 import { collect } from './collect.ts'
 import type { History, Interval } from './history.ts'
 import { Installation, type InstallationOptions } from './installation.ts'
+import type { Part } from './part.ts'
 import { type Blow, drawBlows, drawOutage, longOutage, type Outage } from './plan.ts'
 
 export type RunOptions = Omit<InstallationOptions, 'onUnexpectedEnd'> & {
@@ -16,15 +17,26 @@ export type RunOptions = Omit<InstallationOptions, 'onUnexpectedEnd'> & {
 }
 
 export type Killed = { coordinators: number; probes: number; database: number; whileStarting: number }
-export type Ran = { history: History; killed: Killed; batches: number; acknowledgementsMs: readonly number[] }
+export type Ran = {
+  history: History
+  killed: Killed
+  /** Coordinators that ended by themselves as their database was killed. */
+  endedWithDatabase: number
+  batches: number
+  acknowledgementsMs: readonly number[]
+}
 
 const acknowledgeEveryMs = 4_000
 /** From the mending to the last all-clear, with room for a gateway that answers late. */
 const restMsMax = 180_000
+const serviceRestartMs = 1_000
+/** Whoever ends so soon after the database, ends of it. */
+const databaseDeathMs = 10_000
 
 export async function run(options: RunOptions): Promise<Ran> {
-  const unexpectedEnds: string[] = []
-  const installation = await Installation.start({ ...options, onUnexpectedEnd: (what) => unexpectedEnds.push(what) })
+  const ends = new UnexpectedEnds()
+  const installation = await Installation.start({ ...options, onUnexpectedEnd: (what, part) => ends.note(what, part) })
+  ends.database = installation.database
   try {
     options.say(`${installation.monitors.length} monitors, ${options.kills} kills`)
     await allUp(installation, options.signal)
@@ -32,11 +44,37 @@ export async function run(options: RunOptions): Promise<Ran> {
     await world.play()
     await atRest(installation, options)
     for (const probe of installation.probes.values()) await probe.stop()
-    const history = await collect(installation, world.outages, unexpectedEnds)
+    const history = await collect(installation, world.outages, ends.faults)
     const { batches, acknowledgementsMs } = installation.wire
-    return { history, killed: world.killed, batches, acknowledgementsMs }
+    return { history, killed: world.killed, endedWithDatabase: ends.withDatabase, batches, acknowledgementsMs }
   } finally {
+    ends.isOver = true
     await installation.stop()
+  }
+}
+
+/** A coordinator that ends by itself is started again, as a service manager does. With its database killed it may; else that is a fault. */
+class UnexpectedEnds {
+  readonly faults: string[] = []
+  withDatabase = 0
+  database: Installation['database'] | undefined
+  isOver = false
+
+  note(what: string, part: Part): void {
+    const isCoordinator = part.name.startsWith('coordinator')
+    if (isCoordinator && this.#databaseDiedLately()) this.withDatabase += 1
+    else this.faults.push(what)
+    if (isCoordinator) void pause(serviceRestartMs).then(() => (this.isOver || part.running ? undefined : part.start()))
+  }
+
+  #databaseDiedLately(): boolean {
+    const lives = this.database?.lives ?? []
+    return lives.some(({ startedMs, readyMs, endedMs }) => {
+      const backMs = readyMs ?? Number.POSITIVE_INFINITY
+      return (
+        (endedMs !== null && Date.now() - endedMs < databaseDeathMs) || (lives[0]?.startedMs !== startedMs && Date.now() < backMs)
+      )
+    })
   }
 }
 
@@ -90,7 +128,8 @@ class World {
     }
     await Promise.all(targets.map((name) => coordinators[name].kill()))
     this.killed.coordinators += targets.length
-    for (const name of targets) this.#later(blow.downMs, async () => coordinators[name].start())
+    for (const name of targets)
+      this.#later(blow.downMs, async () => (coordinators[name].running ? undefined : coordinators[name].start()))
     if (blow.target === 'probe') {
       const probe = random.pick([...probes.values()])
       await probe.kill()
