@@ -53,7 +53,10 @@ function longestAt(windows: readonly MaintenanceWindow[], atMs: number): (Span &
 /** When maintenance next begins or ends after `fromMs`; null: not as far as can be seen. */
 export function nextChange(windows: readonly MaintenanceWindow[], fromMs: number): number | null {
   const range = { start_ms: fromMs, end_ms: fromMs + lookAheadMs }
-  const spans = merged(windows.flatMap((window) => spansOf(window, window.schedule.kind === 'once' ? always : range)))
+  // A weekly window that holds only from later on is seen as far as its first stretch.
+  const seen = ({ schedule, valid_from_ms }: MaintenanceWindow): Span =>
+    schedule.kind === 'once' ? always : { start_ms: fromMs, end_ms: Math.max(range.end_ms, valid_from_ms + 9 * dayMs) }
+  const spans = merged(windows.flatMap((window) => spansOf(window, seen(window))))
   const changes = spans.flatMap((span) => [span.start_ms, span.end_ms]).filter((ms) => ms > fromMs)
   const next = changes[0]
   return next === undefined || (next >= range.end_ms && maintenanceAt(windows, fromMs) !== null) ? null : next

@@ -128,6 +128,11 @@ describe('maintenance', () => {
     expect(nextChange([], 0)).toBeNull()
   })
 
+  test('of a window that holds only from later on is not passed over for a later one', () => {
+    const sunday = { ...sundays('UTC', '00:00'), valid_from_ms: ms('2026-02-22T12:00:00Z') }
+    expect(nextChange([sunday, night], ms('2026-01-15T00:00:00Z'))).toBe(ms('2026-03-01T00:00:00Z'))
+  })
+
   test('that never ends is said to end as far ahead as is looked', () => {
     const always = weekly({ days: [...weekdays], start_time: '00:00', duration_s: 86_400, time_zone: 'UTC' })
     const nowMs = ms('2026-11-23T12:00:00Z')
