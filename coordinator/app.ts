@@ -198,6 +198,9 @@ async function startWorkers(context: DatabaseContext & SendContext): Promise<() 
       () => nextPageDue(database.system),
     ),
   }
+  const stopWorkers = async () => {
+    await Promise.all(Object.values(workers).map((worker) => worker.stop()))
+  }
   const unlisten = await Promise.all(
     (['assign', 'judge', 'pages'] as const).map((channel) =>
       database.listen(
@@ -206,7 +209,11 @@ async function startWorkers(context: DatabaseContext & SendContext): Promise<() 
         () => workers[channel].wake(),
       ),
     ),
-  )
+  ).catch(async (error: unknown) => {
+    // The start is tried again, with workers of its own.
+    await stopWorkers()
+    throw error
+  })
   const stopReviews = repeat(runtime, reviewMs, () =>
     reviewAssignments(context).catch((error: unknown) =>
       logger.error({ err: error }, `reviewing assignments: ${errorMessage(error)}`),
@@ -223,7 +230,7 @@ async function startWorkers(context: DatabaseContext & SendContext): Promise<() 
   return async () => {
     await Promise.all([stopReviews(), stopFleetReviews(), stopTidying()])
     await Promise.all(unlisten.map((end) => end()))
-    await Promise.all(Object.values(workers).map((worker) => worker.stop()))
+    await stopWorkers()
   }
 }
 

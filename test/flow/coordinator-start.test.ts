@@ -106,7 +106,7 @@ afterAll(async () => {
   await own?.drop()
 })
 
-test.each(['insert into coordinators', 'listen "judge"', 'pg_catalog.pg_type'])(
+test.each(['insert into coordinators', 'pg_catalog.pg_type'])(
   'a database that is gone at »%s« is waited for, and the coordinator starts',
   async (statement) => {
     const relay = new Relay(own.address, statement)

@@ -27,7 +27,10 @@ export const commitMutants: Mutant[] = [
     find: 'where judge_at <= now() order by judge_at limit 1 for update skip locked',
     replace: 'where judge_at <= now() order by judge_at limit 1',
     why: 'Whoever judges a monitor holds it.',
-    caughtBy: { file: votes, test: 'from results to an incident > two workers at once judge a monitor once' },
+    caughtBy: {
+      file: 'test/flow/store-contract.test.ts',
+      test: 'the store on PostgreSQL > judging > a marked monitor is claimed once: who comes meanwhile finds nothing due',
+    },
   },
   {
     name: 'page-not-unique',
