@@ -6,6 +6,7 @@
  */
 import type { Outcome, ResultDetail } from '../../common/wire/test.ts'
 import type { Legs } from './legs.ts'
+import { isPass } from './verdict.ts'
 
 export const places = [
   'name_resolution',
@@ -133,7 +134,7 @@ export const rules: readonly Rule[] = [
 
 /** Null where the mail came back in time. */
 export function diagnose(test: TestEvidence): Diagnosis | null {
-  if (test.outcome === 'ok' || test.outcome === 'slow') return null
+  if (isPass(test.outcome)) return null
   const rule = rules.find(({ holds }) => holds(test))
   if (rule === undefined) return null
   const { server_words, dsn_words } = test.detail

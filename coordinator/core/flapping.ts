@@ -6,33 +6,29 @@
 import type { MonitorState, OpenIncident } from './evidence.ts'
 
 /** Notices are counted over so long. */
-export const noticeWindowMs = 60 * 60_000
+const noticeWindowMs = 60 * 60_000
 /** An unstable monitor must have been well for so long. */
-export const steadyMs = 30 * 60_000
+const steadyMs = 30 * 60_000
 
 /** With as many notices behind it in the window, an outage is one of a series. */
 const noticesOfSeries = 2
 
+type Noticed = Pick<MonitorState, 'notices_ms'>
+
+const recent = ({ notices_ms }: Noticed, nowMs: number): number[] => notices_ms.filter((atMs) => atMs > nowMs - noticeWindowMs)
+
 /** Notices no older than the window, newest first, with one that is given now. */
-export const withNotice = ({ notices_ms }: Pick<MonitorState, 'notices_ms'>, nowMs: number): number[] => [
-  nowMs,
-  ...notices_ms.filter((atMs) => atMs > nowMs - noticeWindowMs),
-]
+export const withNotice = (state: Noticed, nowMs: number): number[] => [nowMs, ...recent(state, nowMs)]
 
 /** Whether an incident that opens now is one of a series. */
-export const isSeries = ({ notices_ms }: Pick<MonitorState, 'notices_ms'>, nowMs: number): boolean =>
-  notices_ms.filter((atMs) => atMs > nowMs - noticeWindowMs).length >= noticesOfSeries
+export const isSeries = (state: Noticed, nowMs: number): boolean => recent(state, nowMs).length >= noticesOfSeries
 
 /**
  * From when on the end of the incident may be told, if mail returns until then: as the second notice of an hour at most, so that the
  * next outage can be the third; for an unstable monitor once it has been well for half an hour. `wellSinceMs`: the votes have
  * said without a break since then that it is over.
  */
-export function allClearMs(
-  incident: Pick<OpenIncident, 'flapping'>,
-  { notices_ms }: Pick<MonitorState, 'notices_ms'>,
-  wellSinceMs: number,
-): number {
+export function allClearMs(incident: Pick<OpenIncident, 'flapping'>, { notices_ms }: Noticed, wellSinceMs: number): number {
   const secondNewestMs = notices_ms[1]
   const roomMs = secondNewestMs === undefined ? wellSinceMs : secondNewestMs + noticeWindowMs
   return Math.max(roomMs, wellSinceMs + (incident.flapping ? steadyMs : 0))

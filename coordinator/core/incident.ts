@@ -3,6 +3,7 @@ import type { Effect, Evidence, Judgement, MonitorRules, MonitorState, OpenIncid
 import { witnesses } from './failure-domain.ts'
 import { allClearMs, withNotice } from './flapping.ts'
 import { settleKnown, turn } from './suspicion.ts'
+import { isPass } from './verdict.ts'
 import { type CastVote, castVote, tallyVotes, testsItself, testsSince, viewOf } from './votes.ts'
 
 /** After the first sign of recovery the others are asked at once, but not more often than this. */
@@ -47,7 +48,7 @@ function recovered(votes: CastVote[], incident: OpenIncident, rules: MonitorRule
   if (witnessCount(votes) > 1) return passing >= 2
   return votes.some(({ vantage, vote }) => {
     const previous = testsSince(vantage, incident.opened_ms)[1]
-    return vote === 'pass' && (previous?.outcome === 'ok' || previous?.outcome === 'slow')
+    return vote === 'pass' && previous !== undefined && isPass(previous.outcome)
   })
 }
 

@@ -12,7 +12,7 @@ import { hedge } from './hedge.ts'
 import { judgeIncident } from './incident.ts'
 import { findPastOutage, hasLateNews, judgeLateNews, tellPastOutage } from './past-outage.ts'
 import { judgeSuspicion, newIncident, openSuspicion, turn } from './suspicion.ts'
-import { staleAfterMs, standingVerdict, type Verdict } from './verdict.ts'
+import { isPass, staleAfterMs, standingVerdict, type Verdict } from './verdict.ts'
 
 export type { Decision, Effect, Evidence, Judgement, Mode, MonitorRules, MonitorState } from './evidence.ts'
 
@@ -84,7 +84,7 @@ export function resolveByHand(state: MonitorState, nowMs: number): MonitorState 
 
 /** Before the first verified return nobody is paged: it is also the proof that we may mail there. */
 function judgePending(state: MonitorState, evidence: Evidence, nowMs: number): Judgement {
-  const returned = evidence.vantages.some(({ tests }) => tests.some(({ outcome }) => outcome === 'ok' || outcome === 'slow'))
+  const returned = evidence.vantages.some(({ tests }) => tests.some(({ outcome }) => isPass(outcome)))
   if (!returned) return { state, effects: [], wake_ms: null, votes: [] }
   // What failed before the first return is not held against the monitor.
   const settled = Object.fromEntries(evidence.vantages.map(({ probe_id, tests }) => [probe_id, tests[0]?.started_ms ?? nowMs]))

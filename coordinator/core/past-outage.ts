@@ -5,9 +5,10 @@
 import { answerMs } from './asking.ts'
 import type { Effect, Evidence, MonitorRules, MonitorState, VantageEvidence } from './evidence.ts'
 import { withNotice } from './flapping.ts'
+import { settledMs } from './question.ts'
 import { quorumFails } from './quorum.ts'
 import { isRetestAwaited, lastGoodMs, openSuspicion, settleKnown } from './suspicion.ts'
-import { isFailure, type TestFact } from './verdict.ts'
+import { isFailure, isPass, type TestFact } from './verdict.ts'
 import { type CastVote, castVote, hardFailureLasted, suspicionVotes, tallyVotes, viewOf } from './votes.ts'
 
 /** A result that is told of so long after its test ended tells of the past. */
@@ -17,9 +18,9 @@ export const isLateNews = (finishedMs: number, nowMs: number): boolean => finish
 
 export type PastOutage = { since_ms: number; decided_ms: number; votes: CastVote[] }
 
-const unsettledFailures = (state: MonitorState, { probe_id, tests }: VantageEvidence): TestFact[] => {
-  const settledMs = Math.max(state.settled_all_ms, state.settled[probe_id] ?? 0)
-  return tests.filter(({ outcome, started_ms }) => isFailure(outcome) && started_ms > settledMs)
+const unsettledFailures = (state: MonitorState, vantage: VantageEvidence): TestFact[] => {
+  const afterMs = settledMs(state, vantage)
+  return vantage.tests.filter(({ outcome, started_ms }) => isFailure(outcome) && started_ms > afterMs)
 }
 
 /** Failures were told of late, and some are not settled. */
@@ -68,7 +69,7 @@ export function tellPastOutage(
 ): { state: MonitorState; effects: Effect[] } {
   const { since_ms, decided_ms, votes } = past
   const passes = evidence.vantages.flatMap(({ tests }) =>
-    tests.filter(({ outcome, started_ms }) => (outcome === 'ok' || outcome === 'slow') && started_ms >= decided_ms),
+    tests.filter(({ outcome, started_ms }) => isPass(outcome) && started_ms >= decided_ms),
   )
   const ended_ms = Math.min(nowMs, ...passes.map(({ started_ms }) => started_ms))
   const last_good_ms = lastGoodMs(evidence, since_ms)

@@ -14,7 +14,7 @@ import { shareFate } from './failure-domain.ts'
 import { isSeries, withNotice } from './flapping.ts'
 import { deadlineOf, otherQuestions, settledMs } from './question.ts'
 import { decide, type Quorum } from './quorum.ts'
-import type { TestFact } from './verdict.ts'
+import { isPass, type TestFact } from './verdict.ts'
 import {
   type CastVote,
   decideWithoutAbsent,
@@ -187,7 +187,7 @@ export const newIncident = (kind: OpenIncident['kind'], sinceMs: number, nowMs: 
 export function lastGoodMs(evidence: Evidence, beforeMs: number): number | null {
   const good = evidence.vantages
     .flatMap((vantage) => vantage.tests)
-    .filter((test) => (test.outcome === 'ok' || test.outcome === 'slow') && test.started_ms < beforeMs)
+    .filter((test) => isPass(test.outcome) && test.started_ms < beforeMs)
   return good.length === 0 ? null : Math.max(...good.map((test) => test.started_ms))
 }
 

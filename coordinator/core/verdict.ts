@@ -61,6 +61,9 @@ const hardFailures: ReadonlySet<Outcome> = new Set(['bounced', 'refused', 'dns',
 /** The outcome speaks against the customer's mail, if the probe proves to be healthy. */
 export const isFailure = (outcome: Outcome): boolean => failures.has(outcome)
 
+/** The mail came back, in time or late. */
+export const isPass = (outcome: Outcome): boolean => outcome === 'ok' || outcome === 'slow'
+
 /** The answer may be final at once (5xx, bounce, no such domain, no TLS, no login): nothing need have been waited for. */
 export const isHardFailure = (outcome: Outcome): boolean => hardFailures.has(outcome)
 

@@ -6,10 +6,10 @@
 import type { ErrorCode } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import type { ResultBatch } from '../../common/wire/documents.ts'
-import type { Outcome, TestResult } from '../../common/wire/test.ts'
+import type { TestResult } from '../../common/wire/test.ts'
 import { admit } from '../core/admission.ts'
 import { isLateNews } from '../core/past-outage.ts'
-import { isFailure } from '../core/verdict.ts'
+import { isFailure, isPass } from '../core/verdict.ts'
 import { announce, announceResults } from '../store/announce.ts'
 import { databaseNowMs } from '../store/clock.ts'
 import type { Sql } from '../store/connection.ts'
@@ -109,10 +109,10 @@ async function writeNotes(sql: Sql, probe: ReportingProbe, batch: ResultBatch, r
 async function prove(sql: Sql, probe: ReportingProbe, admitted: Admitted[], batch: ResultBatch): Promise<boolean> {
   const proofs: Proof[] = []
   for (const { target_domain: domain, outcome, started_at, returned_at } of admitted) {
-    if (hasPassed(outcome) && returned_at !== null) proofs.push({ domain, started_at, returned_at, control: false })
+    if (isPass(outcome) && returned_at !== null) proofs.push({ domain, started_at, returned_at, control: false })
   }
   for (const { reference, outcome, started_at, returned_at } of batch.controls) {
-    if (hasPassed(outcome) && returned_at !== null)
+    if (isPass(outcome) && returned_at !== null)
       proofs.push({ domain: domainOf(reference), started_at, returned_at, control: true })
   }
   const newest = proofs.toSorted((a, b) => b.started_at - a.started_at)
@@ -121,6 +121,5 @@ async function prove(sql: Sql, probe: ReportingProbe, admitted: Admitted[], batc
   return newest.length > 0
 }
 
-const hasPassed = (outcome: Outcome): boolean => outcome === 'ok' || outcome === 'slow'
 const domainOf = (address: string): string => (address.split('@')[1] ?? '').toLowerCase()
 const unique = (values: string[]): string[] => [...new Set(values)]

@@ -190,7 +190,7 @@ export const incidentMutants: Mutant[] = [
   {
     name: 'one-pass-of-one-vantage-ends',
     file: 'coordinator/core/incident.ts',
-    find: "return vote === 'pass' && (previous?.outcome === 'ok' || previous?.outcome === 'slow')",
+    find: "return vote === 'pass' && previous !== undefined && isPass(previous.outcome)",
     replace: "return vote === 'pass' && previous !== null",
     why: 'One vantage needs two passes in a row.',
     caughtBy: { file: transcripts, test: 'recovery > one vantage: two passes in a row' },
