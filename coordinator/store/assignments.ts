@@ -1,7 +1,7 @@
 /** Who tests what, now and before. */
 import type { Assignment, TestPlan } from '../../common/wire/test.ts'
 import type { FailureDomain } from '../core/failure-domain.ts'
-import type { Due } from './clock.ts'
+import { type Due, earliestDue } from './clock.ts'
 import type { Sql } from './connection.ts'
 
 export type MonitorToAssign = {
@@ -30,11 +30,8 @@ export async function setAssigned(sql: Sql, monitor: { customer_id: string; id: 
   await sql`update monitors set assign_at = null where customer_id = ${monitor.customer_id} and id = ${monitor.id}`
 }
 
-export async function nextAssignmentDue(sql: Sql): Promise<Due | null> {
-  const [due] = await sql<Due[]>`
-    select min(assign_at) as due_ms, clock_timestamp() as now_ms from monitors where assign_at is not null having count(*) > 0`
-  return due ?? null
-}
+export const nextAssignmentDue = (sql: Sql): Promise<Due | null> =>
+  earliestDue(sql, sql`assign_at`, sql`monitors where assign_at is not null`)
 
 export type ProbeCandidate = { probe_id: string; healthy: boolean } & FailureDomain
 

@@ -21,6 +21,8 @@ import { isoTime } from '../../common/durations.ts'
 export type Sql = postgres.ISql
 /** A pool: also `begin`. */
 export type SqlPool = postgres.Sql
+/** A piece of a statement, to be set into others. */
+export type Part = postgres.PendingQuery<postgres.Row[]>
 
 /** A URL, or the socket of the embedded server (the host is the folder of the socket). */
 export type DatabaseAddress =

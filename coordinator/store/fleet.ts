@@ -1,15 +1,14 @@
 /** The fleet as a whole: probes that fail where others pass, and how many mail systems fail at once. */
 import type { Fleet, FleetGuard } from '../core/fleet-guard.ts'
 import type { Sql } from './connection.ts'
-
-const domainOf = (sql: Sql) => sql`lower(split_part(m.target->>'address', '@', 2))`
+import { targetDomain } from './monitors.ts'
 
 /** Locks the guard until the transaction ends, so that outages that are opened side by side are counted one after the other. */
 export async function lockFleet(sql: Sql, windowMs: number): Promise<{ guard: FleetGuard; fleet: Fleet }> {
   const [row] = await sql<(FleetGuard & { watched: number })[]>`
     select since_at as since_ms, seen_at as seen_ms, watched from fleet for update`
   const [count] = await sql<{ failing: number }[]>`
-    select count(distinct ${domainOf(sql)})::int as failing
+    select count(distinct ${targetDomain(sql)})::int as failing
     from incidents i join monitors m on m.customer_id = i.customer_id and m.id = i.monitor_id
     where i.resolved_at is null and i.kind = 'down' and i.opened_at > now() - ${windowMs} * interval '1 millisecond'`
   const { since_ms = null, seen_ms = null, watched = 0 } = row ?? {}
@@ -24,7 +23,7 @@ export async function saveFleetGuard(sql: Sql, { since_ms, seen_ms }: FleetGuard
 export async function countWatchedDomains(sql: Sql): Promise<void> {
   await sql`
     update fleet set counted_at = now(), watched = (
-      select count(distinct ${domainOf(sql)})
+      select count(distinct ${targetDomain(sql)})
       from monitors m join monitor_states s on s.customer_id = m.customer_id and s.monitor_id = m.id
       where m.deleted_at is null and s.watched_since is not null)
     where counted_at is null or counted_at < now() - interval '10 minutes'`

@@ -2,7 +2,7 @@
 import type { Cause } from '../core/cause.ts'
 import type { EscalationPolicy, StepCursor } from '../core/escalation.ts'
 import type { VoteView } from '../core/evidence.ts'
-import type { Due } from './clock.ts'
+import { type Due, earliestDue } from './clock.ts'
 import type { Sql } from './connection.ts'
 
 /** The closed list of what an incident's log can say. The absence of a page is logged too. */
@@ -39,7 +39,7 @@ export type IncidentRow = {
   next_step: number | null
   next_round: number | null
   next_step_at: number | null
-  /** The next step, or the page to the operator, waits for the end of maintenance. */
+  /** The next step, or the page to the operator, waits for the end of maintenance, or for the fleet guard. */
   held: boolean
   /** One of a series: it stays open until mail has returned steadily. */
   flapping: boolean
@@ -127,11 +127,8 @@ export async function claimDueStep(sql: Sql): Promise<IncidentRow | null> {
   return row ?? null
 }
 
-export async function nextStepDue(sql: Sql): Promise<Due | null> {
-  const [due] = await sql<Due[]>`
-    select min(next_step_at) as due_ms, clock_timestamp() as now_ms from incidents where next_step_at is not null having count(*) > 0`
-  return due ?? null
-}
+export const nextStepDue = (sql: Sql): Promise<Due | null> =>
+  earliestDue(sql, sql`next_step_at`, sql`incidents where next_step_at is not null`)
 
 export async function readMonitorPolicy(sql: Sql, customerId: string, monitorId: string): Promise<EscalationPolicy | null> {
   const [row] = await sql<EscalationPolicy[]>`

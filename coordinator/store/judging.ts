@@ -2,8 +2,9 @@
 import type { Evidence, MonitorRules, MonitorState, VantageEvidence } from '../core/evidence.ts'
 import type { FailureDomain } from '../core/failure-domain.ts'
 import type { TestFact } from '../core/verdict.ts'
-import type { Due } from './clock.ts'
+import { type Due, earliestDue } from './clock.ts'
 import type { Sql } from './connection.ts'
+import { targetDomain } from './monitors.ts'
 import { doubted, newestProof, proved } from './proofs.ts'
 
 export type ClaimedMonitor = {
@@ -36,7 +37,7 @@ export async function lockMonitor(sql: Sql, customerId: string, monitorId: strin
 async function readMonitor(sql: Sql, customerId: string, monitorId: string): Promise<ClaimedMonitor | null> {
   type Row = MonitorRules & Omit<ClaimedMonitor, 'rules'>
   const [row] = await sql<Row[]>`
-    select s.customer_id, s.monitor_id, m.name, lower(split_part(m.target->>'address', '@', 2)) as target_domain, s.state, s.incident_id,
+    select s.customer_id, s.monitor_id, m.name, ${targetDomain(sql)} as target_domain, s.state, s.incident_id,
       s.late_since as late_since_ms,
       m.period_s, m.timeout_s, m.slow_s, m.retest_wait_s, m.hard_confirm_s, m.open_period_s, m.vantages, m.quorum, m.mode,
       clock_timestamp() as now_ms
@@ -136,9 +137,9 @@ function loadTests(
 ) {
   const clockLacks = sql`least(coalesce(clock_offset_ms, 0) * interval '1 millisecond', ingested_at - finished_at)`
   const rightTime = (column: string) => sql`${sql(column)} + ${clockLacks} as ${sql(column.replace('_at', '_ms'))}`
-  const beside = (trips: typeof doubted) => sql`(r.outcome not in ('ok', 'slow') and ${trips(sql, sql`${target_domain}`)})`
+  const domain = sql`${target_domain}`
   const columns = sql`probe_id, id, cause, attempt, first_test_id, ${rightTime('started_at')}, ${rightTime('finished_at')}, outcome,
-    ${beside(doubted)} as doubted, ${beside(proved)} as proved`
+    ${doubted(sql, domain)} as doubted, ${proved(sql, domain)} as proved`
   const ofVantage = sql`r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id`
   return sql<(TestFact & { probe_id: string })[]>`
     select t.* from unnest(${probeIds}::uuid[]) as v (probe_id) cross join lateral (
@@ -198,11 +199,8 @@ export async function postponeJudgement(sql: Sql, monitor: ClaimedMonitor, delay
 }
 
 /** When the next judgement is due, ms since 1970, or null. */
-export async function nextJudgementDue(sql: Sql): Promise<Due | null> {
-  const [due] = await sql<Due[]>`
-    select min(judge_at) as due_ms, clock_timestamp() as now_ms from monitor_states where judge_at is not null having count(*) > 0`
-  return due ?? null
-}
+export const nextJudgementDue = (sql: Sql): Promise<Due | null> =>
+  earliestDue(sql, sql`judge_at`, sql`monitor_states where judge_at is not null`)
 
 export async function insertJob(
   sql: Sql,

@@ -69,6 +69,9 @@ export async function findMonitor(sql: Sql, whose: Whose, id: string): Promise<M
   return (await findMonitors(sql, whose, [id]))[0]
 }
 
+/** The mail domain of what `monitors m` watch. */
+export const targetDomain = (sql: Sql) => sql`lower(split_part(m.target->>'address', '@', 2))`
+
 type BareMonitor = Omit<MonitorRow, 'standing' | 'maintenance'>
 
 const bareMonitors = (sql: Sql) => sql`
@@ -80,13 +83,12 @@ const bareMonitors = (sql: Sql) => sql`
 /** The newest test of every vantage comes by one index look-up each, however many results there are. */
 async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise<MonitorRow[]> {
   if (monitors.length === 0) return []
-  const targetDomain = sql`lower(split_part(m.target->>'address', '@', 2))`
+  const domain = targetDomain(sql)
   const rows = await sql<StandingColumns[]>`
     select a.monitor_id, a.probe_id, p.name as probe_name, p.region, p.contradicted, p.monitors_held, r.id, r.cause, r.attempt, r.first_test_id,
       r.started_at as started_ms, r.finished_at as finished_ms, r.outcome, r.rtt_ms,
-      ${newestProof(sql, targetDomain)} as proof_started_ms,
-      r.outcome not in ('ok', 'slow') and ${doubted(sql, targetDomain)} as doubted,
-      r.outcome not in ('ok', 'slow') and ${proved(sql, targetDomain)} as proved,
+      ${newestProof(sql, domain)} as proof_started_ms,
+      ${doubted(sql, domain)} as doubted, ${proved(sql, domain)} as proved,
       r.outcome = 'deferred' and exists (
         select from results b where b.customer_id = m.customer_id and b.monitor_id = m.id and b.probe_id = p.id
           and b.started_at > now() - interval '30 days' and b.outcome in ('ok', 'slow')) as passed_before
@@ -107,34 +109,11 @@ async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise
   }))
 }
 
-function standingOf(row: StandingColumns): StandingTest {
-  const { probe_id, probe_name, region, rtt_ms, proof_started_ms, passed_before, contradicted, monitors_held } = row
-  const test = row.id === null ? null : testOf(row as StandingColumns & TestFact)
+function standingOf({ monitor_id: _, ...row }: StandingColumns): StandingTest {
+  const { probe_id, probe_name, region, rtt_ms, proof_started_ms, passed_before, contradicted, monitors_held, ...test } = row
   const known = { proof_started_ms, passed_before: passed_before ?? false, contradicted, monitors_held }
-  return { probe_id, probe_name, region, test, rtt_ms, ...known }
+  return { probe_id, probe_name, region, test: test.id === null ? null : (test as TestFact), rtt_ms, ...known }
 }
-
-const testOf = ({
-  id,
-  cause,
-  attempt,
-  first_test_id,
-  started_ms,
-  finished_ms,
-  outcome,
-  doubted,
-  proved,
-}: TestFact): TestFact => ({
-  id,
-  cause,
-  attempt,
-  first_test_id,
-  started_ms,
-  finished_ms,
-  outcome,
-  doubted,
-  proved,
-})
 
 /** Adds the monitor with its state; it is marked to be assigned. */
 export async function insertMonitor(sql: Sql, monitor: MonitorSettings & { id: string; customer_id: string }): Promise<void> {

@@ -1,5 +1,5 @@
 /** Pages to send: written with the state change that causes them, claimed by whoever sends them. */
-import type { Due } from './clock.ts'
+import { type Due, earliestDue } from './clock.ts'
 import type { Sql } from './connection.ts'
 
 export type PageKind = 'down' | 'resolved' | 'past' | 'unconfirmed' | 'unconfirmed_resolved' | 'fleet'
@@ -124,9 +124,9 @@ export function readInformed(sql: Sql, customerId: string, incidentId: string, k
 }
 
 /** When the next page is due, ms since 1970, or null. */
-export async function nextPageDue(sql: Sql): Promise<Due | null> {
-  const [due] = await sql<Due[]>`
-    select min(case state when 'pending' then due_at else claimed_until end) as due_ms, clock_timestamp() as now_ms
-    from pages where state in ('pending', 'sending') having count(*) > 0`
-  return due ?? null
-}
+export const nextPageDue = (sql: Sql): Promise<Due | null> =>
+  earliestDue(
+    sql,
+    sql`case state when 'pending' then due_at else claimed_until end`,
+    sql`pages where state in ('pending', 'sending')`,
+  )

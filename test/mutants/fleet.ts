@@ -65,7 +65,7 @@ export const fleetMutants: Mutant[] = [
   {
     name: 'monitors-counted-for-domains',
     file: 'coordinator/store/fleet.ts',
-    find: `select count(distinct \${domainOf(sql)})::int as failing`,
+    find: `select count(distinct \${targetDomain(sql)})::int as failing`,
     replace: 'select count(*)::int as failing',
     why: 'Many monitors of one mail system are one mail system.',
     caughtBy: { file: fleet, test: 'a mass failure > of many monitors of one mail domain is one domain' },
