@@ -214,21 +214,17 @@ async function startWorkers(context: DatabaseContext & SendContext): Promise<() 
     await stopWorkers()
     throw error
   })
-  const stopReviews = repeat(runtime, reviewMs, () =>
-    reviewAssignments(context).catch((error: unknown) =>
-      logger.error({ err: error }, `reviewing assignments: ${errorMessage(error)}`),
-    ),
-  )
-  const stopFleetReviews = repeat(runtime, reviewMs, () =>
-    reviewFleet(context).catch((error: unknown) => logger.error({ err: error }, `reviewing the fleet: ${errorMessage(error)}`)),
-  )
-  const stopTidying = repeat(runtime, tidyMs, async () => {
-    await tidyUp(database.system)
-      .then((removed) => logger.debug({ removed }, 'tidied up'))
-      .catch((error: unknown) => logger.error({ err: error }, `tidying up: ${errorMessage(error)}`))
-  })
+  const every = (pauseMs: number, what: string, work: () => Promise<void>) =>
+    repeat(runtime, pauseMs, () =>
+      work().catch((error: unknown) => logger.error({ err: error }, `${what}: ${errorMessage(error)}`)),
+    )
+  const stops = [
+    every(reviewMs, 'reviewing assignments', () => reviewAssignments(context)),
+    every(reviewMs, 'reviewing the fleet', () => reviewFleet(context)),
+    every(tidyMs, 'tidying up', async () => logger.debug({ removed: await tidyUp(database.system) }, 'tidied up')),
+  ]
   return async () => {
-    await Promise.all([stopReviews(), stopFleetReviews(), stopTidying()])
+    await Promise.all(stops.map((stop) => stop()))
     await Promise.all(unlisten.map((end) => end()))
     await stopWorkers()
   }

@@ -48,12 +48,10 @@ export class ControlTurns {
     const timeoutMs = this.#wantedTimeoutMs
     const count = this.#references.length
     if (timeoutMs === null || count === 0 || nowMs < this.#freeAtMs) return undefined
-    const references = Array.from(
-      { length: Math.min(togetherMax, count) },
-      (_, step) => this.#references[(this.#next + step) % count],
-    )
+    const inTurn = [...this.#references.slice(this.#next), ...this.#references.slice(0, this.#next)]
+    const references = inTurn.slice(0, togetherMax)
     this.#next = (this.#next + references.length) % count
-    return { references: references.filter((reference) => reference !== undefined), timeoutMs }
+    return { references, timeoutMs }
   }
 
   started(ids: readonly string[], { timeoutMs }: ControlTurn, nowMs: number): void {

@@ -1,5 +1,4 @@
 /** Rows as the API and the event stream show them: one schema and one function a resource. */
-
 import { type Static, Type } from 'typebox'
 import { isoTime } from '../../common/durations.ts'
 import { Health, outcomes } from '../../common/wire/test.ts'

@@ -6,7 +6,7 @@ import { downText, pastText, unconfirmedText } from '../core/sms-text.ts'
 import type { IncidentRow } from '../store/incident-log.ts'
 import type { FlowContext } from './context.ts'
 import { isGuarded } from './fleet.ts'
-import { factsOf, logIncidentEvent, pageOperator, writePage } from './page.ts'
+import { factsOf, logIncidentEvent, pageOperator, writePages } from './page.ts'
 import type { Transaction } from './store.ts'
 
 /** Takes the step that has been due the longest; false where none is due. */
@@ -79,17 +79,9 @@ async function takeStep(
   const policy = await tx.readMonitorPolicy(incident.customer_id, incident.monitor_id)
   const step = policy?.steps[cursor.step]
   const recipients = step === undefined ? [] : await tx.readRecipients(incident.customer_id, step.contact_ids)
-  for (const { contact_method_id, address } of recipients) {
-    await writePage(context, tx, incident, nowMs, {
-      kind: 'down',
-      text: downText(factsOf(incident, incident.vantages)),
-      ...cursor,
-      recipient: contact_method_id,
-      contact_method_id,
-      address,
-    })
-  }
   const { step: number, round } = cursor
+  const text = downText(factsOf(incident, incident.vantages))
+  await writePages(context, tx, incident, nowMs, { kind: 'down', text, step: number, round }, recipients)
   if (recipients.length === 0) await logIncidentEvent(context, tx, incident, nowMs, 'nobody_to_page', { step: number, round })
   else
     await logIncidentEvent(context, tx, incident, nowMs, 'paged', {
@@ -121,10 +113,7 @@ export async function pagePastOutage(
   const policy = await tx.readMonitorPolicy(customer_id, monitor_id)
   const recipients = await tx.readRecipients(customer_id, policy?.steps[0]?.contact_ids ?? [])
   const text = pastText({ ...factsOf(incident, incident.vantages), ended_ms: endedMs })
-  for (const { contact_method_id, address } of recipients) {
-    const to = { recipient: contact_method_id, contact_method_id, address }
-    await writePage(context, tx, incident, nowMs, { kind: 'past', text, step: 0, round: 0, ...to })
-  }
+  await writePages(context, tx, incident, nowMs, { kind: 'past', text, step: 0, round: 0 }, recipients)
   const to = recipients.map((recipient) => recipient.contact_name)
   await logIncidentEvent(context, tx, incident, nowMs, to.length === 0 ? 'nobody_to_page' : 'paged', { kind: 'past', to })
   await tx.announce('pages')

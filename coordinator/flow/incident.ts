@@ -13,7 +13,7 @@ import type { Transaction } from './store.ts'
 type Opening = Extract<Effect, { kind: 'open_incident' }>
 type Confirmation = Extract<Effect, { kind: 'confirm_incident' }>
 type Past = Extract<Effect, { kind: 'past_incident' }>
-type Resolution = { votes: VoteView[]; well_since_ms: number | null }
+type Resolution = Omit<Extract<Effect, { kind: 'resolve_incident' }>, 'kind'>
 
 export async function openIncident(
   context: FlowContext,

@@ -32,7 +32,8 @@ import {
 export type Refusal = { id: string; code: ErrorCode; detail: string }
 export type ReportingProbe = { id: string; region: string }
 
-type Admitted = AdmittedResult & { target_domain: string }
+/** `isLateNews`: a failure that is told of late (core/past-outage.ts). */
+type Admitted = AdmittedResult & { target_domain: string; isLateNews: boolean }
 
 /** Commits the batch and returns what was refused; everything else is durable when it resolves. */
 export async function ingestBatch(
@@ -52,7 +53,9 @@ export async function ingestBatch(
       prove(sql, probe, admitted, batch),
     ])
     const failures = admitted.filter(({ outcome }) => isFailure(outcome))
-    const late = await noteFailures(sql, probe, failures)
+    // After the others, so that the rows are locked in one order whatever the batch holds.
+    await recordFailures(sql, probe.id, failures)
+    const late = failures.filter((failure) => failure.isLateNews)
     const troubled = [...admitted.filter((result) => result.outcome !== 'ok'), ...overdue]
     const marked = await markForJudging(sql, { probeId: probe.id, told, troubled, late, proved })
     if (marked > 0) await announce(sql, 'judge')
@@ -75,17 +78,13 @@ async function admitResults(sql: Sql, probe: ReportingProbe, results: TestResult
   for (const result of results) {
     const admission = admit(result, holdingsOf.get(result.monitor_id) ?? [], jobs, nowMs)
     if ('code' in admission) refused.push({ id: result.id, ...admission })
-    else admitted.push({ ...result, ...admission })
+    else admitted.push({ ...result, ...admission, isLateNews: tellsOfPast(result, nowMs) })
   }
   return admitted
 }
 
-/** Writes who fails where, for the view over the whole fleet; returns the failures that are told of late. */
-async function noteFailures(sql: Sql, probe: ReportingProbe, failures: Admitted[]): Promise<Admitted[]> {
-  if (failures.length === 0) return []
-  const [nowMs] = await Promise.all([databaseNowMs(sql), recordFailures(sql, probe.id, failures)])
-  return failures.filter(({ finished_at, clock_offset_ms }) => isLateNews(finished_at + (clock_offset_ms ?? 0), nowMs))
-}
+const tellsOfPast = ({ outcome, finished_at, clock_offset_ms }: TestResult, nowMs: number): boolean =>
+  isFailure(outcome) && isLateNews(finished_at + (clock_offset_ms ?? 0), nowMs)
 
 /** Writes what is told beside results; returns the mails that are overdue. */
 async function writeNotes(sql: Sql, probe: ReportingProbe, batch: ResultBatch, refused: Refusal[]) {

@@ -2,7 +2,7 @@
 import { uuidv7 } from '../../common/runtime.ts'
 import type { VoteView } from '../core/evidence.ts'
 import { closedText, type PageFacts, resolvedText, unconfirmedResolvedText } from '../core/sms-text.ts'
-import type { IncidentEventType, IncidentRow } from '../store/incident-log.ts'
+import type { IncidentEventType, IncidentRow, Recipient } from '../store/incident-log.ts'
 import type { PageKind } from '../store/outbox.ts'
 import type { FlowContext } from './context.ts'
 import type { Transaction } from './store.ts'
@@ -71,7 +71,20 @@ type Draft = {
   address: string
 }
 
-export async function writePage(
+/** The same page to each of them. */
+export async function writePages(
+  context: FlowContext,
+  tx: Transaction,
+  incident: IncidentRow,
+  nowMs: number,
+  draft: Pick<Draft, 'kind' | 'text' | 'step' | 'round'>,
+  recipients: readonly Recipient[],
+): Promise<void> {
+  for (const { contact_method_id, address } of recipients)
+    await writePage(context, tx, incident, nowMs, { ...draft, recipient: contact_method_id, contact_method_id, address })
+}
+
+async function writePage(
   context: FlowContext,
   tx: Transaction,
   incident: IncidentRow,
