@@ -22,14 +22,19 @@ const monitorOf = (name: string, options: Parameters<typeof WatchedMonitor.creat
 
 describe('a mass failure', () => {
   const names = ['a', 'b', 'c', 'd', 'e', 'f']
-
-  test('holds the pages of those who come after the first few for three minutes, and tells the operator once', async () => {
+  /** One after the other. */
+  const allDown = async (): Promise<WatchedMonitor[]> => {
     const monitors: WatchedMonitor[] = []
     for (const name of names) {
       const monitor = await monitorOf(name)
       monitors.push(monitor)
       await monitor.goDown()
     }
+    return monitors
+  }
+
+  test('holds the pages of those who come after the first few for three minutes, and tells the operator once', async () => {
+    const monitors = await allDown()
     const kinds = await Promise.all(monitors.map(async (monitor) => (await monitor.pages()).map(({ kind }) => kind)))
     expect(kinds).toEqual([['down'], ['down'], ['down'], ['down'], ['fleet'], []])
     const [fifth, sixth] = monitors.slice(4)
@@ -51,12 +56,7 @@ describe('a mass failure', () => {
   })
 
   test('that is over while its pages are held wakes no customer', async () => {
-    const monitors: WatchedMonitor[] = []
-    for (const name of names) {
-      const monitor = await monitorOf(name)
-      monitors.push(monitor)
-      await monitor.goDown()
-    }
+    const monitors = await allDown()
     const last = monitors.at(-1)
     await last?.recover()
     expect(await last?.pages()).toEqual([])

@@ -68,13 +68,9 @@ class UnexpectedEnds {
   }
 
   #databaseDiedLately(): boolean {
-    const lives = this.database?.lives ?? []
-    return lives.some(({ startedMs, readyMs, endedMs }) => {
-      const backMs = readyMs ?? Number.POSITIVE_INFINITY
-      return (
-        (endedMs !== null && Date.now() - endedMs < databaseDeathMs) || (lives[0]?.startedMs !== startedMs && Date.now() < backMs)
-      )
-    })
+    if (this.database === undefined) return false
+    const { running, lives } = this.database
+    return !running || lives.some(({ endedMs }) => endedMs !== null && Date.now() - endedMs < databaseDeathMs)
   }
 }
 

@@ -2,14 +2,14 @@
  * The core level: one coordinator over the product's judgement. What its store would hold is held here and survives its crashes; a
  * judgement is one transaction.
  */
-import { jobStartMsMax } from '../../common/limits.ts'
 import type { MonitorState } from '../../coordinator/core/evidence.ts'
 import { initialMonitorState, isQuiet, judge } from '../../coordinator/core/judgement.ts'
 import type { Coordination, SimJob, Surroundings } from './coordination.ts'
+import { Jobs } from './jobs.ts'
 import type { SpoolRecord } from './journal.ts'
 import type { SimProbe } from './probe.ts'
 import { Results } from './results.ts'
-import { domainOf, Seats } from './seats.ts'
+import { Seats } from './seats.ts'
 
 export const reviewMs = 10_000
 /** Long before a stretch begins: nothing that it meets came in while nobody was there. */
@@ -27,7 +27,7 @@ export class SimCoordinator implements Coordination {
   isUp = true
   readonly #around: Surroundings
   readonly #results: Results
-  readonly #jobs = new Map<string, SimJob>()
+  readonly #jobs: Jobs
   #state: MonitorState
   #startedMs: number
   #judgeAtMs: number | null = null
@@ -39,6 +39,7 @@ export class SimCoordinator implements Coordination {
     this.#startedMs = around.events.nowMs - alwaysMs
     this.#state = wellState(around.events.nowMs)
     this.#results = new Results(around)
+    this.#jobs = new Jobs(around)
     this.seats = new Seats(around, holders)
   }
 
@@ -75,17 +76,14 @@ export class SimCoordinator implements Coordination {
   }
 
   ingest(probe: SimProbe, records: readonly SpoolRecord[]): void {
-    const { told, troubled, proved } = this.#results.ingest(probe, records, this.seats, this.#jobs)
+    const { told, troubled, proved } = this.#results.ingest(probe, records, this.seats, this.#jobs.given)
     if (troubled || (told && !this.isQuiet) || (proved && this.#awaitingProof.has(probe.id)))
       this.#planJudgement(this.#around.events.nowMs)
   }
 
   hasPassed = (probeId: string, sinceMs: number): boolean => this.#results.hasPassed(probeId, sinceMs)
 
-  jobsFor(probeId: string): SimJob[] {
-    const nowMs = this.#around.events.nowMs
-    return [...this.#jobs.values()].filter((job) => job.probeId === probeId && !job.sent && job.expiresMs > nowMs)
-  }
+  jobsFor = (probeId: string): SimJob[] => this.#jobs.waitingFor(probeId)
 
   reviewSoon(): void {
     this.#around.events.after(reviewMs, () => this.isUp && this.seats.review())
@@ -102,7 +100,7 @@ export class SimCoordinator implements Coordination {
     this.#awaitingProof = new Set(votes.filter(({ reason }) => reason === 'awaiting_proof').map(({ probe_id }) => probe_id))
     if (state.decision !== before.decision) note(() => `decision ${state.decision} ${state.reason}`)
     for (const effect of effects) {
-      if (effect.kind === 'ask') this.#giveJob(effect.probe_id, effect.cause)
+      if (effect.kind === 'ask') this.#jobs.give(`job-${this.#jobs.count + 1}-${events.nowMs}`, effect.probe_id, effect.cause)
       else onEffect(effect, votes)
     }
     this.#judgeAtMs = null
@@ -117,23 +115,5 @@ export class SimCoordinator implements Coordination {
     events.at(atMs + judgingMs(), () => {
       if (event === this.#judgeEvent) this.#judge()
     })
-  }
-
-  #giveJob(probeId: string, cause: SimJob['cause']): void {
-    const { events, customerId, plan, onJob, note } = this.#around
-    const id = `job-${this.#jobs.size + 1}-${events.nowMs}`
-    const job = {
-      id,
-      customer_id: customerId,
-      monitor_id: plan.monitor_id,
-      target_domain: domainOf(plan.target.address),
-      probeId,
-      cause,
-      expiresMs: events.nowMs + jobStartMsMax,
-      sent: false,
-    }
-    this.#jobs.set(id, job)
-    note(() => `asks ${probeId} (${cause})`)
-    onJob(job)
   }
 }

@@ -33,12 +33,33 @@ export type RunReport = {
 
 export const yearMs = 365.25 * dayMs
 /** Bad stretches a year, each of one trouble or several. */
-export const stretchesPerYear = 40
+const stretchesPerYear = 40
 /** Played before the first trouble of a stretch. */
 export const leadMs = 60_000
 /** After the last trouble everything must have come to rest within this time, whatever happened. */
 export const restMs = ({ rules }: WorldSetting): number =>
   2 * hourMs + 4 * (rules.period_s + rules.timeout_s + rules.retest_wait_s) * 1000
+
+export const emptyReport = (seed: bigint, years: number, setting: WorldSetting): RunReport => ({
+  seed,
+  setting,
+  years,
+  stretches: 0,
+  events: 0,
+  outages: [],
+  pages: { down: 0, past: 0, unconfirmed: 0 },
+  violations: [],
+})
+
+/** When the first trouble of the next stretch comes. */
+export const nextStretchMs = ({ events }: World, pacing: Random): number =>
+  Math.ceil(events.nowMs + leadMs + pacing.exponential(yearMs / stretchesPerYear))
+
+export const stuckSince = ({ coordinator, setting }: World, lastMs: number): Violation => ({
+  kind: 'stuck',
+  atMs: lastMs,
+  what: `still ${coordinator.decision} after ${restMs(setting) / 1000} s`,
+})
 
 export function simulate({ seed, years, weather, log }: RunOptions): RunReport {
   const random = new Random(seed)
@@ -46,20 +67,11 @@ export function simulate({ seed, years, weather, log }: RunOptions): RunReport {
   const world = new World(setting, random, log === undefined ? {} : { log })
   const pacing = random.stream('pacing')
   const endMs = setting.startMs + years * yearMs
-  const report: RunReport = {
-    seed,
-    setting,
-    years,
-    stretches: 0,
-    events: 0,
-    outages: [],
-    pages: { down: 0, past: 0, unconfirmed: 0 },
-    violations: [],
-  }
+  const report = emptyReport(seed, years, setting)
   log?.(`seed ${seed}: ${JSON.stringify(setting.rules)}, ${setting.probes.length} probes`)
 
   for (;;) {
-    const atMs = Math.ceil(world.events.nowMs + leadMs + pacing.exponential(yearMs / stretchesPerYear))
+    const atMs = nextStretchMs(world, pacing)
     if (atMs > endMs) break
     world.fold(atMs - leadMs)
     const troubles = drawTroubles(random.stream(`stretch ${report.stretches}`), setting, atMs, weather)
@@ -77,11 +89,7 @@ export function simulate({ seed, years, weather, log }: RunOptions): RunReport {
     report.violations.push(...account.violations)
     for (const { kind } of world.pages) report.pages[kind] += 1
     if (!rested) {
-      report.violations.push({
-        kind: 'stuck',
-        atMs: lastMs,
-        what: `still ${world.coordinator.decision} after ${restMs(setting) / 1000} s`,
-      })
+      report.violations.push(stuckSince(world, lastMs))
       break
     }
   }

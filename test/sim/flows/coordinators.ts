@@ -3,21 +3,21 @@
  * any point and come back; gateways falter; somebody acknowledges; maintenance holds pages. Ingest and assign are retold, as at the core
  * level.
  */
-import { jobStartMsMax } from '../../../common/limits.ts'
 import { type MaintenanceWindow, maintenanceAt } from '../../../coordinator/core/maintenance.ts'
 import { acknowledge } from '../../../coordinator/flow/incident.ts'
 import type { Coordination, SimJob, Surroundings } from '../coordination.ts'
 import { reviewMs, wellState } from '../coordinator.ts'
+import { Jobs } from '../jobs.ts'
 import type { SpoolRecord } from '../journal.ts'
 import type { Span } from '../oracle.ts'
 import type { SimProbe } from '../probe.ts'
 import type { Random } from '../random.ts'
 import { Results } from '../results.ts'
-import { domainOf, Seats } from '../seats.ts'
+import { Seats } from '../seats.ts'
 import { SimGateways, type Taken } from './gateways.ts'
 import { SimProcess } from './process.ts'
 import type { FlowSetting, FlowTrouble } from './setting.ts'
-import { type Commit, MemoryStore, type StoredEvent, type StoredJob, storedMonitor } from './store.ts'
+import { type Commit, MemoryStore, type StoredEvent, storedMonitor } from './store.ts'
 import { addEvent, newIncident, type ToldIncident } from './told.ts'
 
 type Machine = { process: SimProcess | null; aheadMs: number }
@@ -35,7 +35,7 @@ export class SimCoordinators implements Coordination {
   readonly #around: Surroundings
   readonly #random: Random
   readonly #results: Results
-  readonly #jobs = new Map<string, SimJob>()
+  readonly #jobs: Jobs
   readonly #store: MemoryStore
   readonly #machines: Machine[]
   /** Which machine each probe has its session with. */
@@ -48,6 +48,7 @@ export class SimCoordinators implements Coordination {
     this.setting = setting
     this.#random = random
     this.#results = new Results(around)
+    this.#jobs = new Jobs(around)
     this.seats = new Seats(around, holders)
     this.gateways = new SimGateways(around.events, random.stream('gateways'), (taken) => this.#reached(taken))
     const { events, rules, plan, customerId } = around
@@ -148,17 +149,14 @@ export class SimCoordinators implements Coordination {
   }
 
   ingest(probe: SimProbe, records: readonly SpoolRecord[]): void {
-    const { told, troubled, proved } = this.#results.ingest(probe, records, this.seats, this.#jobs)
+    const { told, troubled, proved } = this.#results.ingest(probe, records, this.seats, this.#jobs.given)
     const { quiet, awaiting_proof } = this.#monitor
     if (troubled || (told && !quiet) || (proved && awaiting_proof.includes(probe.id))) void this.#mark()
   }
 
   hasPassed = (probeId: string, sinceMs: number): boolean => this.#results.hasPassed(probeId, sinceMs)
 
-  jobsFor(probeId: string): SimJob[] {
-    const nowMs = this.#around.events.nowMs
-    return [...this.#jobs.values()].filter((job) => job.probeId === probeId && !job.sent && job.expiresMs > nowMs)
-  }
+  jobsFor = (probeId: string): SimJob[] => this.#jobs.waitingFor(probeId)
 
   reviewSoon(): void {
     this.#around.events.after(reviewMs, () => this.isUp && this.seats.review())
@@ -244,20 +242,10 @@ export class SimCoordinators implements Coordination {
   }
 
   #committed({ announced, jobs, events }: Commit): void {
-    for (const job of jobs) this.#giveJob(job)
+    for (const { id, probe_id, cause } of jobs) this.#jobs.give(id, probe_id, cause)
     for (const event of events) this.#logged(event)
     for (const kind of ['judge', 'pages'] as const) if (announced.includes(kind)) this.#notify(kind)
     this.#planPolls()
-  }
-
-  #giveJob({ id, customer_id, monitor_id, probe_id, cause }: StoredJob): void {
-    const { events, plan, onJob, note } = this.#around
-    const target_domain = domainOf(plan.target.address)
-    const expiresMs = events.nowMs + jobStartMsMax
-    const job = { id, customer_id, monitor_id, target_domain, probeId: probe_id, cause, expiresMs, sent: false }
-    this.#jobs.set(id, job)
-    note(() => `asks ${probe_id} (${cause})`)
-    onJob(job)
   }
 
   #logged(event: StoredEvent): void {

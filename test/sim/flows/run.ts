@@ -2,7 +2,7 @@
 import { drawSetting, drawTroubles } from '../draw.ts'
 import { judgeHistory } from '../oracle.ts'
 import { Random } from '../random.ts'
-import { leadMs, type RunOptions, type RunReport, restMs, stretchesPerYear, yearMs } from '../run.ts'
+import { emptyReport, leadMs, nextStretchMs, type RunOptions, type RunReport, restMs, stuckSince, yearMs } from '../run.ts'
 import type { Trouble } from '../setting.ts'
 import { World } from '../world.ts'
 import { SimCoordinators } from './coordinators.ts'
@@ -18,23 +18,11 @@ export async function simulateFlows({ seed, years, weather, log }: RunOptions): 
   const { setting } = world
   const pacing = random.stream('pacing')
   const endMs = setting.startMs + years * yearMs
-  const report: FlowReport = {
-    ...{
-      seed,
-      setting,
-      years,
-      stretches: 0,
-      events: 0,
-      outages: [],
-      pages: { down: 0, past: 0, unconfirmed: 0 },
-      violations: [],
-    },
-    flows: emptyFlowTotals(),
-  }
+  const report: FlowReport = { ...emptyReport(seed, years, setting), flows: emptyFlowTotals() }
   // What the coordinators do as they start must not be passed over.
   await world.playSettling([], setting.startMs + restMs(setting))
   for (;;) {
-    const atMs = Math.ceil(world.events.nowMs + leadMs + pacing.exponential(yearMs / stretchesPerYear))
+    const atMs = nextStretchMs(world, pacing)
     if (atMs > endMs) break
     world.fold(atMs - leadMs)
     const troubles = drawTroubles(random.stream(`stretch ${report.stretches}`), setting, atMs, weather)
@@ -44,8 +32,7 @@ export async function simulateFlows({ seed, years, weather, log }: RunOptions): 
     const rested = await world.playSettling(troubles, lastMs + restMs(setting))
     account(report, world, coordinators, troubles, rested)
     if (!rested) {
-      const what = `still ${world.coordinator.decision} after ${restMs(setting) / 1000} s`
-      report.violations.push({ kind: 'stuck', atMs: lastMs, what })
+      report.violations.push(stuckSince(world, lastMs))
       break
     }
   }
