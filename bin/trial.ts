@@ -115,7 +115,10 @@ function controlCustomer(customer: Child): void {
       void customer.stop()
     }
     if (order === 'mend' && customer.stoppedOnPurpose()) {
-      console.log("\n  The customer's mail system is running again. The incident should end with the next round trips.")
+      console.log(
+        "\n  The customer's mail system is running again. The incident should end with the next round trips; one that was" +
+          ' the second within the hour, after half an hour of mail.',
+      )
       customer.restart()
     }
   }

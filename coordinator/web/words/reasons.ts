@@ -17,7 +17,7 @@ const decisionReasons: Record<JudgementReason, string> = {
   votes_stayed_out: 'Too few healthy vantages answered',
   no_fresh_results: 'No fresh results',
   incident_open: 'Incident open, tested often',
-  flapping: 'Comes and goes: open until mail has returned steadily for half an hour',
+  flapping: 'Comes and goes: open until mail is steady',
   over_before_heard: 'Up; an outage was over before we heard of it',
   recovered: 'Mail comes back again',
   resolved_by_hand: 'Resolved by hand',
