@@ -8,9 +8,9 @@ import { MailscoutError } from '../../common/errors.ts'
 import { uuidv7 } from '../../common/runtime.ts'
 import { insertAudit } from '../store/audit-log.ts'
 import type { Sql } from '../store/connection.ts'
-import { withRetry } from '../store/faults.ts'
 import { claimIdempotencyKey, type IdempotencyKey, keepAnswer } from '../store/idempotency.ts'
 import type { Whose } from '../store/paging.ts'
+import { withRetry } from '../store/retry.ts'
 import { actorOf } from './auth.ts'
 import type { ApiContext } from './context.ts'
 import { fieldFault } from './problem.ts'
@@ -64,8 +64,7 @@ export async function change<T>(
   }
   return withRetry(runtime, async () => {
     if (whose !== null) return database.asCustomer(whose, transaction)
-    const result = await database.system.begin(async (sql) => ({ value: await transaction(sql) }))
-    return result.value as T
+    return database.system.begin(transaction)
   })
 }
 

@@ -16,11 +16,12 @@
  */
 import postgres from 'postgres'
 import { isoTime } from '../../common/durations.ts'
+import { type Begin, careful } from './transaction.ts'
 
 /** What runs statements, on a pool or inside a transaction. */
 export type Sql = postgres.ISql
-/** A pool: also `begin`. */
-export type SqlPool = postgres.Sql
+/** A pool: also `begin`, whose transactions survive their connection. */
+export type SqlPool = Omit<postgres.Sql, 'begin'> & Sql & { readonly begin: Begin }
 /** A piece of a statement, to be set into others. */
 export type Part = postgres.PendingQuery<postgres.Row[]>
 
@@ -66,7 +67,8 @@ export function connect(address: DatabaseAddress, session: Session): SqlPool {
       ...(session.customer === undefined ? {} : { 'app.customer': session.customer }),
     },
   }
-  return typeof address === 'string' ? postgres(address, options) : postgres({ ...options, ...address })
+  const pool = typeof address === 'string' ? postgres(address, options) : postgres({ ...options, ...address })
+  return Object.assign(pool, { begin: careful(pool.begin) })
 }
 
 /** The object identifiers of PostgreSQL's own types (pg_type.dat) never change. */

@@ -124,12 +124,11 @@ async function asCustomer<T>(pool: SqlPool, customerId: string, work: (sql: Sql)
   // Anything else could be `*`, which opens all rows; and the policies compare with the text form of a uuid, in small letters.
   if (!uuid.test(customerId))
     throw new MailscoutError('REQUEST_INVALID', 'customer_id must be a UUID in small letters', { field: 'customer_id' })
-  const result = await pool.begin(async (sql) => {
+  return await pool.begin(async (sql) => {
     // `true`: until the end of this transaction. A setting for the session would reach whoever gets the connection next.
     await sql`select set_config('app.customer', ${customerId}, true)`
-    return { value: await work(sql) }
+    return await work(sql)
   })
-  return result.value as T
 }
 
 async function readNow(sql: Sql): Promise<number> {

@@ -1,6 +1,4 @@
 /** What a failed statement means for its caller: the server is away, the transaction lost a race, or anything else. */
-import { type Runtime, sleep } from '../../common/runtime.ts'
-
 const connectionFaults = new Set([
   // postgres.js
   'CONNECT_TIMEOUT',
@@ -50,22 +48,3 @@ export const isForbidden = (error: unknown): boolean => errorCode(error) === '42
 export const isDuplicate = (error: unknown, constraint?: string): boolean =>
   errorCode(error) === '23505' &&
   (constraint === undefined || (error as { constraint_name?: string }).constraint_name === constraint)
-
-const attemptsMax = 5
-const firstPauseMs = 10
-
-/**
- * Runs a whole transaction, again where it lost a race, at most 5 times with growing random pauses. The work must have no
- * effect outside the database.
- */
-export async function withRetry<T>(runtime: Runtime, work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work()
-    } catch (error) {
-      if (!isLostRace(error) || attempt >= attemptsMax) throw error
-      const share = (runtime.randomBytes(1)[0] ?? 0) / 256
-      await sleep(runtime, firstPauseMs * 2 ** attempt * (0.5 + share))
-    }
-  }
-}

@@ -35,10 +35,7 @@ import { readTestEvidence } from './results.ts'
 
 export function flowStore(pool: SqlPool): Store {
   return {
-    async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-      const { value } = await pool.begin(async (sql) => ({ value: await work(transactionOn(sql)) }))
-      return value
-    },
+    transaction: (work) => pool.begin((sql) => work(transactionOn(sql))),
   }
 }
 

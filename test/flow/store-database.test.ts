@@ -3,7 +3,8 @@ import { silentLogger } from '../../common/log.ts'
 import { systemRuntime, uuidv7 } from '../../common/runtime.ts'
 import { connect } from '../../coordinator/store/connection.ts'
 import { openDatabase } from '../../coordinator/store/database.ts'
-import { isDuplicate, isForbidden, withRetry } from '../../coordinator/store/faults.ts'
+import { isDuplicate, isForbidden } from '../../coordinator/store/faults.ts'
+import { withRetry } from '../../coordinator/store/retry.ts'
 import { freshDatabase, type TestDatabase } from '../support/database.ts'
 
 const alice = uuidv7(systemRuntime)
@@ -153,7 +154,8 @@ describe('statements that fail', () => {
     const { system } = own.database
     const increment = () =>
       withRetry(systemRuntime, () =>
-        system.begin('isolation level serializable', async (sql) => {
+        system.begin(async (sql) => {
+          await sql`set transaction isolation level serializable`
           const [row] = await sql<{ value: number }[]>`select value from counters where id = 1`
           await sql`update counters set value = ${(row?.value ?? 0) + 1} where id = 1`
         }),

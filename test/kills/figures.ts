@@ -17,7 +17,7 @@ const round = (value: number | null): number | null => (value === null ? null : 
 const startTimes = (lives: readonly Life[]): number[] =>
   lives.flatMap(({ startedMs, readyMs }) => (readyMs === null ? [] : [readyMs - startedMs]))
 
-export function figuresOf({ history, killed, endedWithDatabase, batches, acknowledgementsMs }: Ran, faults: readonly Fault[]) {
+export function figuresOf({ history, killed, batches, acknowledgementsMs }: Ran, faults: readonly Fault[]) {
   const service = serviceTimes(history)
   const steps = stepsOf(history)
   const sms = history.sms.filter(({ sent }) => sent)
@@ -26,7 +26,6 @@ export function figuresOf({ history, killed, endedWithDatabase, batches, acknowl
   const down = history.incidents.filter(({ kind }) => kind === 'down')
   return {
     kills: killed,
-    ended_with_database: endedWithDatabase,
     monitors: history.monitors.length,
     seconds: round((history.endedMs - firstMs) / 1000),
     served_percent: round((100 * totalWithin(service, firstMs, history.endedMs)) / (history.endedMs - firstMs)),

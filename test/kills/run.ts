@@ -20,8 +20,6 @@ export type Killed = { coordinators: number; probes: number; database: number; w
 export type Ran = {
   history: History
   killed: Killed
-  /** Coordinators that ended by themselves as their database was killed. */
-  endedWithDatabase: number
   batches: number
   acknowledgementsMs: readonly number[]
 }
@@ -30,13 +28,10 @@ const acknowledgeEveryMs = 4_000
 /** From the mending to the last all-clear, with room for a gateway that answers late. */
 const restMsMax = 180_000
 const serviceRestartMs = 1_000
-/** Whoever ends so soon after the database, ends of it. */
-const databaseDeathMs = 10_000
 
 export async function run(options: RunOptions): Promise<Ran> {
   const ends = new UnexpectedEnds()
   const installation = await Installation.start({ ...options, onUnexpectedEnd: (what, part) => ends.note(what, part) })
-  ends.database = installation.database
   try {
     options.say(`${installation.monitors.length} monitors, ${options.kills} kills`)
     await allUp(installation, options.signal)
@@ -46,31 +41,22 @@ export async function run(options: RunOptions): Promise<Ran> {
     for (const probe of installation.probes.values()) await probe.stop()
     const history = await collect(installation, world.outages, ends.faults)
     const { batches, acknowledgementsMs } = installation.wire
-    return { history, killed: world.killed, endedWithDatabase: ends.withDatabase, batches, acknowledgementsMs }
+    return { history, killed: world.killed, batches, acknowledgementsMs }
   } finally {
     ends.isOver = true
     await installation.stop()
   }
 }
 
-/** A coordinator that ends by itself is started again, as a service manager does. With its database killed it may; else that is a fault. */
+/** Whoever ends by itself is at fault. A coordinator is started again, as by a service manager, so that the run goes on. */
 class UnexpectedEnds {
   readonly faults: string[] = []
-  withDatabase = 0
-  database: Installation['database'] | undefined
   isOver = false
 
   note(what: string, part: Part): void {
-    const isCoordinator = part.name.startsWith('coordinator')
-    if (isCoordinator && this.#databaseDiedLately()) this.withDatabase += 1
-    else this.faults.push(what)
-    if (isCoordinator) void pause(serviceRestartMs).then(() => (this.isOver || part.running ? undefined : part.start()))
-  }
-
-  #databaseDiedLately(): boolean {
-    if (this.database === undefined) return false
-    const { running, lives } = this.database
-    return !running || lives.some(({ endedMs }) => endedMs !== null && Date.now() - endedMs < databaseDeathMs)
+    this.faults.push(what)
+    if (!part.name.startsWith('coordinator')) return
+    void pause(serviceRestartMs).then(() => (this.isOver || part.running ? undefined : part.start()))
   }
 }
 
