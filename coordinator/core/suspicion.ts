@@ -122,9 +122,10 @@ function decisionSoFar(
   held: boolean,
 ): [MonitorState['decision'], MonitorState['reason']] {
   if (state.incident !== null) return ['unconfirmed', state.decision === 'unconfirmed' ? state.reason : 'votes_stayed_out']
-  const decision = state.decision === 'partial' ? 'partial' : 'suspected'
-  if (held) return [decision, 'hard_failure_held']
-  return [decision, votes.filter(({ test }) => test !== null).length > 1 ? 'votes_missing' : 'test_failed']
+  if (held) return [state.decision === 'partial' ? 'partial' : 'suspected', 'hard_failure_held']
+  // What passes makes it partial for as long as the new question has no answer.
+  if (state.decision === 'partial') return ['partial', 'some_vantages_pass']
+  return ['suspected', votes.filter(({ test }) => test !== null).length > 1 ? 'votes_missing' : 'test_failed']
 }
 
 /** Results can only be waited for while somebody is there to receive them: after a break the time to answer starts anew. */
@@ -159,7 +160,12 @@ function settle(state: MonitorState, evidence: Evidence, votes: CastVote[], resu
   const effects: Effect[] =
     state.incident === null ? [] : [{ kind: 'resolve_incident', well_since_ms: null, votes: votes.map(viewOf) }]
   return {
-    state: turn({ ...settleKnown(state, evidence), suspicion: null, hedge: null, incident: null }, result, reason, nowMs),
+    state: turn(
+      { ...settleUpTo(lastPass(votes), state, evidence), suspicion: null, hedge: null, incident: null },
+      result,
+      reason,
+      nowMs,
+    ),
     effects,
     wake_ms: nowMs,
     votes: votes.map(viewOf),
@@ -167,12 +173,23 @@ function settle(state: MonitorState, evidence: Evidence, votes: CastVote[], resu
 }
 
 /** Everything known so far has been judged: none of it opens another suspicion. */
-export function settleKnown(state: MonitorState, evidence: Evidence): MonitorState {
-  const newest = evidence.vantages.flatMap(({ probe_id, tests: [test] }) =>
-    test === undefined ? [] : [[probe_id, test.started_ms]],
-  )
-  return { ...state, settled: { ...state.settled, ...Object.fromEntries(newest) } }
+export const settleKnown = (state: MonitorState, evidence: Evidence): MonitorState =>
+  settleUpTo(Number.POSITIVE_INFINITY, state, evidence)
+
+/** What was sent up to then has been judged. A vantage's newest pass settles its failures before it in any case. */
+function settleUpTo(untilMs: number, state: MonitorState, evidence: Evidence): MonitorState {
+  const settled = evidence.vantages.flatMap((vantage) => {
+    const [newest] = vantage.tests
+    return newest === undefined
+      ? []
+      : [[vantage.probe_id, Math.max(settledMs(state, vantage), Math.min(newest.started_ms, untilMs))]]
+  })
+  return { ...state, settled: { ...state.settled, ...Object.fromEntries(settled) } }
 }
+
+/** A pass speaks against no failure that was sent after it: that may be the first of an outage which began in between. */
+const lastPass = (votes: readonly CastVote[]): number =>
+  Math.max(...votes.map(({ vote, test }) => (vote === 'pass' && test !== null ? test.started_ms : Number.NEGATIVE_INFINITY)))
 
 export const newIncident = (kind: OpenIncident['kind'], sinceMs: number, nowMs: number): OpenIncident => ({
   kind,

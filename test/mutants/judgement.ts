@@ -93,6 +93,17 @@ export const suspicionMutants: Mutant[] = [
     caughtBy: { file: transcripts, test: 'lost-vantage > its substitute is asked at once and votes in its place' },
   },
   {
+    name: 'partial-settles-what-came-after',
+    file: 'coordinator/core/suspicion.ts',
+    find: 'settleUpTo(lastPass(votes), state, evidence)',
+    replace: 'settleUpTo(lastPass(votes) + nowMs, state, evidence)',
+    why: 'A pass speaks against no failure that was sent after it.',
+    caughtBy: {
+      file: transcripts,
+      test: 'open-question > the answer partial settles no failing test that was sent after what passed',
+    },
+  },
+  {
     name: 'known-failure-opens-anew',
     file: 'coordinator/core/suspicion.ts',
     find: 'failures.findLast(({ started_ms }) => started_ms > afterMs)',
