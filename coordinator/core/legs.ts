@@ -40,7 +40,7 @@ export type LegRun = {
 }
 
 export type RemoteClock = {
-  /** How far it is ahead of UTC at `at_ms`: truly within `offset_ms` ± `error_ms`. */
+  /** How far it is ahead of UTC at `at_ms`: truly within `offset_ms` ± `error_ms`, if it was not set unnoticed since `since_ms`. */
   offset_ms: number
   error_ms: number
   at_ms: number
@@ -84,7 +84,10 @@ const noticeMs = 30 * secondMs
 
 const driftMs = (durationMs: number): number => (Math.abs(durationMs) * driftPpm) / 1e6
 
-/** A wall clock that was set during the test shows in the two durations; it may be wrong by so much. */
+/**
+ * A wall clock that was set during the test shows in the two durations; it may be wrong by so much. What the probe knows of its clock it
+ * knows of one moment of the test: on the whole way from there to the others its quartz drifts.
+ */
 export function legRunOf(test: StampedTest): LegRun {
   const setMs = Math.abs(test.returned_at - test.started_at - test.rtt_ms)
   const assumed = test.clock_offset_ms === null || test.clock_error_ms === null
@@ -93,7 +96,7 @@ export function legRunOf(test: StampedTest): LegRun {
     sent_ms: test.sent_at + (test.clock_offset_ms ?? 0),
     transit_ms: Math.max(0, test.rtt_ms - (test.sent_at - test.started_at)),
     stamp_ms: test.stamp_at,
-    error_ms: (test.clock_error_ms ?? assumedErrorMs) + ownResolutionMs + setMs,
+    error_ms: (test.clock_error_ms ?? assumedErrorMs) + ownResolutionMs + setMs + driftMs(test.rtt_ms),
     assumed,
   }
 }
@@ -127,35 +130,47 @@ export function readLegs(runs: readonly LegRun[], nowMs: number): LegsReading {
 }
 
 /**
- * From the newest run back, as long as all agree: the first that contradicts the newer ones was stamped before somebody set the clock,
- * and everything older with it. Null without a run.
+ * From the newest run back, as long as all agree: the first that contradicts newer ones was stamped before somebody set the clock, and
+ * everything older with it. The clock was set between it and the oldest run that it contradicts; what returned between those two agrees
+ * with both and may be from before, so that it does not count either. Null without a run.
+ *
+ * The true offset is within the bound under this premise: between `since_ms` and `at_ms` the remote clock was not set unnoticed, and it
+ * drifted by no more than 50 ppm; and each probe's clock was within the error that it reported. Runs that agree cannot show a step: one
+ * that is smaller than the runs' ways leave room for contradicts none, and the bound may then be wrong by as much as the step. Nor can
+ * a mail tell that was under way while the clock was set: back later than one that was stamped after it, it is taken for the newer.
  */
 export function estimateRemoteClock(runs: readonly LegRun[]): RemoteClock | null {
   const newestFirst = runs.toSorted((a, b) => returnedMs(b) - returnedMs(a))
   const [newest] = newestFirst
   if (newest === undefined) return null
-  const atMs = returnedMs(newest)
-  const agreed = { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY }
-  const ids = new Set<string>()
-  let sinceMs = newest.sent_ms
-  let stepMs: number | null = null
-  for (const run of newestFirst) {
-    const { low, high } = boundsOf(run, atMs)
-    if (low > agreed.high || high < agreed.low) {
-      stepMs = low > agreed.high ? agreed.high - low : agreed.low - high
-      break
+  let agreed: Bounds = everything
+  let sinceMs = returnedMs(newest)
+  for (const [index, run] of newestFirst.entries()) {
+    // Two runs are compared over the time between them: the drift since would let a step be forgotten that was once noticed.
+    const thenMs = returnedMs(run)
+    const { low, high } = boundsOf(run, thenMs)
+    agreed = widened(agreed, driftMs(sinceMs - thenMs))
+    sinceMs = thenMs
+    if (disagree({ low, high }, agreed)) {
+      const stepMs = low > agreed.high ? agreed.high - low : agreed.low - high
+      const oldest = newestFirst.slice(0, index).findLastIndex((newer) => disagree({ low, high }, boundsOf(newer, thenMs)))
+      // By less than what a fraction is rounded by they may agree one by one: then only the newest is sure.
+      return clockOf(newestFirst.slice(0, Math.max(0, oldest) + 1), stepMs)
     }
-    agreed.low = Math.max(agreed.low, low)
-    agreed.high = Math.min(agreed.high, high)
-    sinceMs = Math.min(sinceMs, run.sent_ms)
-    ids.add(run.id)
+    agreed = intersection(agreed, { low, high })
   }
+  return clockOf(newestFirst, null)
+}
+
+function clockOf(agreeing: readonly LegRun[], stepMs: number | null): RemoteClock {
+  const atMs = Math.max(...agreeing.map(returnedMs))
+  const { low, high } = agreeing.map((run) => boundsOf(run, atMs)).reduce(intersection, everything)
   return {
-    offset_ms: (agreed.low + agreed.high) / 2,
-    error_ms: (agreed.high - agreed.low) / 2,
+    offset_ms: (low + high) / 2,
+    error_ms: (high - low) / 2,
     at_ms: atMs,
-    run_ids: ids,
-    since_ms: sinceMs,
+    run_ids: new Set(agreeing.map(({ id }) => id)),
+    since_ms: Math.min(...agreeing.map((run) => run.sent_ms)),
     step_ms: stepMs,
   }
 }
@@ -176,9 +191,15 @@ export function legsOf(run: LegRun, clock: RemoteClock): Legs | null {
 
 const returnedMs = (run: LegRun): number => run.sent_ms + run.transit_ms
 
-/** What one run says of the remote clock at `atMs`. Its stamp was made after it was sent, so that its age is at most this. */
-function boundsOf(run: LegRun, atMs: number): { low: number; high: number } {
-  const slackMs = run.error_ms + driftMs(atMs - run.sent_ms)
+type Bounds = { low: number; high: number }
+const everything: Bounds = { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY }
+const widened = ({ low, high }: Bounds, byMs: number): Bounds => ({ low: low - byMs, high: high + byMs })
+const disagree = (a: Bounds, b: Bounds): boolean => a.low > b.high || a.high < b.low
+const intersection = (a: Bounds, b: Bounds): Bounds => ({ low: Math.max(a.low, b.low), high: Math.min(a.high, b.high) })
+
+/** What one run says of the remote clock at `atMs`. Its stamp was made at some time on its way. */
+function boundsOf(run: LegRun, atMs: number): Bounds {
+  const slackMs = run.error_ms + driftMs(run.transit_ms) + driftMs(atMs - returnedMs(run))
   return { low: run.stamp_ms - returnedMs(run) - slackMs, high: run.stamp_ms + stampResolutionMs - run.sent_ms + slackMs }
 }
 

@@ -195,6 +195,34 @@ describe('what is told of a remote clock', () => {
   })
 })
 
+describe('a step of the remote clock', () => {
+  it('cannot be told from a quicker or slower way where it fits between the bounds: then the bound rests on its premise', () => {
+    const slow = (id: string, atMin: number, aheadMs: number) => run(id, atMin, 3000, 3000, aheadMs, { error_ms: 2 })
+    const { clock } = readLegs([slow('before', 10, 0), slow('after', 11, 5000)], nowMs)
+    expect(clock).toMatchObject({ step_ms: null, since_ms: dayStartMs + 600_000 })
+    expect(clock?.offset_ms).toBeCloseTo(2502, -1)
+    expect(clock?.error_ms).toBeLessThan(510)
+  })
+
+  it('is not forgotten as the runs that showed it grow old', () => {
+    const runs = [run('before', 0, 100, 100), run('after', 1, 100, 100, 2000), run('much later', 1200, 100, 100, 2000)]
+    const { clock } = readLegs(runs, dayStartMs + 20 * hourMs + 10_000)
+    expect([...(clock?.run_ids ?? [])]).toEqual(['much later', 'after'])
+    expect(clock?.step_ms).toBeGreaterThan(1700)
+  })
+
+  it('lies anywhere between the two runs that contradict each other, so that none between them counts', () => {
+    const clear = run('clear', 10, 100, 100)
+    const vague = run('vague', 20, 6000, 6000)
+    const set = run('set', 30, 100, 100, 5000)
+    const { clock } = readLegs([clear, vague, set, run('later', 40, 6000, 6000, 5000)], nowMs)
+    expect([...(clock?.run_ids ?? [])]).toEqual(['later', 'set'])
+    expect(clock?.since_ms).toBe(dayStartMs + 30 * 60_000)
+    expect(clock?.step_ms).toBeGreaterThan(4600)
+    expect(Math.abs((clock?.offset_ms ?? 0) - 5000)).toBeLessThan(clock?.error_ms ?? 0)
+  })
+})
+
 describe('a test as evidence', () => {
   const test: StampedTest = {
     id: 'a',
@@ -210,17 +238,22 @@ describe('a test as evidence', () => {
     [
       'is put right by what the probe knows of its clock',
       {},
-      { sent_ms: dayStartMs + 240, transit_ms: 1300, error_ms: 10, assumed: false },
+      { sent_ms: dayStartMs + 240, transit_ms: 1300, error_ms: 10.075, assumed: false },
     ],
     [
       'is assumed to be right where the probe knows nothing',
       { clock_offset_ms: null, clock_error_ms: null },
-      { sent_ms: dayStartMs + 200, error_ms: assumedErrorMs + 2, assumed: true },
+      { sent_ms: dayStartMs + 200, error_ms: assumedErrorMs + 2.075, assumed: true },
     ],
     [
       'is as wrong as its wall clock was set by in between',
       { returned_at: dayStartMs + 6500 },
-      { transit_ms: 1300, error_ms: 5010 },
+      { transit_ms: 1300, error_ms: 5010.075 },
+    ],
+    [
+      'is as wrong as the own clock drifts while a mail is held for two hours',
+      { returned_at: dayStartMs + 2 * hourMs, rtt_ms: 2 * hourMs },
+      { error_ms: 370 },
     ],
   ])('%s', (_, changes, expected) => {
     expect(legRunOf({ ...test, ...changes })).toMatchObject(expected)

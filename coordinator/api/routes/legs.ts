@@ -23,10 +23,15 @@ const LegsOfTest = Type.Object({
 const LegsAnswer = Type.Object({
   monitor_id: Id,
   state: oneOf('known', 'unknown', 'suppressed'),
-  offset_ms: orNull(Type.Number({ description: "The server's clock is ahead of UTC by this, truly within error_ms" })),
+  offset_ms: orNull(
+    Type.Number({
+      description:
+        "The server's clock is ahead of UTC by this: within error_ms, if it was not set unnoticed since `since` and drifts by no more than 50 ppm",
+    }),
+  ),
   error_ms: orNull(Num),
   error_assumed: Type.Boolean({ description: 'No probe knew the error of its own clock: nothing is guaranteed' }),
-  since: orNull(Type.String({ format: 'date-time', description: 'Since when nobody seems to have set that clock' })),
+  since: orNull(Type.String({ format: 'date-time', description: 'Since when no test shows that somebody has set that clock' })),
   step_ms: orNull(Type.Number({ description: 'Just before `since` it was set, forward if positive, by at least this' })),
   runs: Type.Integer({ description: 'Tests that bound the clock' }),
   notice: orNull(Text),
