@@ -1,6 +1,7 @@
 /** Every mutation that `npm run mutants` makes. Where no test catches a new one, the test is what is missing. */
 import { fleetMutants, noticeMutants } from './fleet.ts'
 import { boundMutants, incidentMutants, suspicionMutants } from './judgement.ts'
+import { legsMutants } from './legs.ts'
 import type { Mutant } from './mutant.ts'
 import { commitMutants, pagingMutants } from './paging.ts'
 import { probeMutants } from './probe.ts'
@@ -17,4 +18,5 @@ export const mutants: Mutant[] = [
   ...commitMutants,
   ...pagingMutants,
   ...probeMutants,
+  ...legsMutants,
 ]

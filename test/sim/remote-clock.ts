@@ -10,7 +10,7 @@ export type ClockViolation = { kind: 'clock_bound'; atMs: number; what: string }
 export type ClockReport = ClockCounts & { violations: ClockViolation[] }
 
 /** Each of up to 30 hours and 50 mails. */
-const stretchesPerYear = 40
+const stretchesPerYear = 20
 const counted: Record<Exclude<ClockVerdict['kind'], 'held' | 'wrong'>, keyof ClockCounts> = {
   unnoticed_step: 'afterUnnoticedStep',
   under_way: 'stepUnderWay',

@@ -4,6 +4,7 @@ import { drawSetting, drawTroubles, type Weather } from './draw.ts'
 import type { FlowViolation } from './flows/oracle.ts'
 import { type Account, judgeHistory } from './oracle.ts'
 import { Random } from './random.ts'
+import { type ClockReport, type ClockViolation, simulateRemoteClock } from './remote-clock.ts'
 import type { WorldSetting } from './setting.ts'
 import { World } from './world.ts'
 
@@ -17,6 +18,7 @@ export type RunOptions = {
 export type Violation =
   | Account['violations'][number]
   | FlowViolation
+  | ClockViolation
   /** `flow_fault`: an error that no flow expects. */
   | { kind: 'stuck' | 'flow_fault'; atMs: number; what: string }
 
@@ -28,6 +30,8 @@ export type RunReport = {
   events: number
   outages: Account['outages']
   pages: { down: number; past: number; unconfirmed: number }
+  /** The estimator of the remote clock, in worlds of its own from the same seed. */
+  clock: ClockReport
   violations: Violation[]
 }
 
@@ -40,16 +44,25 @@ export const leadMs = 60_000
 export const restMs = ({ rules }: WorldSetting): number =>
   2 * hourMs + 4 * (rules.period_s + rules.timeout_s + rules.retest_wait_s) * 1000
 
-export const emptyReport = (seed: bigint, years: number, setting: WorldSetting): RunReport => ({
-  seed,
-  setting,
-  years,
-  stretches: 0,
-  events: 0,
-  outages: [],
-  pages: { down: 0, past: 0, unconfirmed: 0 },
-  violations: [],
-})
+/** Before the first stretch. The remote clock has worlds of its own and is done with here. */
+export function beginReport(
+  { seed, years, log }: Pick<RunOptions, 'seed' | 'years'> & { log: RunOptions['log'] | undefined },
+  random: Random,
+  setting: WorldSetting,
+): RunReport {
+  const clock = simulateRemoteClock(random.stream('remote clock'), setting.startMs, years, log)
+  return {
+    seed,
+    setting,
+    years,
+    stretches: 0,
+    events: 0,
+    outages: [],
+    pages: { down: 0, past: 0, unconfirmed: 0 },
+    clock,
+    violations: [...clock.violations],
+  }
+}
 
 /** When the first trouble of the next stretch comes. */
 export const nextStretchMs = ({ events }: World, pacing: Random): number =>
@@ -67,7 +80,7 @@ export function simulate({ seed, years, weather, log }: RunOptions): RunReport {
   const world = new World(setting, random, log === undefined ? {} : { log })
   const pacing = random.stream('pacing')
   const endMs = setting.startMs + years * yearMs
-  const report = emptyReport(seed, years, setting)
+  const report = beginReport({ seed, years, log }, random, setting)
   log?.(`seed ${seed}: ${JSON.stringify(setting.rules)}, ${setting.probes.length} probes`)
 
   for (;;) {

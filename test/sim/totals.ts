@@ -20,6 +20,15 @@ export type Totals = {
   /** Pages where as many witnesses as a quorum had each really lost a mail, by chance and without an outage. */
   coincidences: number
   pages: { down: number; past: number; unconfirmed: number }
+  /** Estimates of the remote clock whose true offset had to lie within the bound, and those where it did not, or a step was not noticed. */
+  clock_bounds_checked: number
+  clock_bounds_wrong: number
+  /** Apart, as nothing is promised of them: a true step in the span of the estimate that contradicts nothing. */
+  clock_bounds_after_unnoticed_step: number
+  /** A mail that was under way while the clock was set was taken for newer than one that was stamped after it. */
+  clock_bounds_step_under_way: number
+  /** The clock drifts by more than the bound allows for. */
+  clock_bounds_beyond_drift: number
   /** Everything else that must not be: an all-clear in an outage, too few witnesses, a state that does not end. */
   other_violations: number
   stretches: number
@@ -39,6 +48,11 @@ export const emptyTotals = (first: bigint, commit: string): Totals => ({
   outages: { start: 0, start_fewer_vantages: 0, later: 0, optional: 0 },
   coincidences: 0,
   pages: { down: 0, past: 0, unconfirmed: 0 },
+  clock_bounds_checked: 0,
+  clock_bounds_wrong: 0,
+  clock_bounds_after_unnoticed_step: 0,
+  clock_bounds_step_under_way: 0,
+  clock_bounds_beyond_drift: 0,
   other_violations: 0,
   stretches: 0,
   events: 0,
@@ -53,6 +67,10 @@ export function addRun(totals: Totals, report: RunReport): void {
   totals.pages.down += report.pages.down
   totals.pages.past += report.pages.past
   totals.pages.unconfirmed += report.pages.unconfirmed
+  totals.clock_bounds_checked += report.clock.checked
+  totals.clock_bounds_after_unnoticed_step += report.clock.afterUnnoticedStep
+  totals.clock_bounds_step_under_way += report.clock.stepUnderWay
+  totals.clock_bounds_beyond_drift += report.clock.beyondDrift
   for (const outage of report.outages) addOutage(totals, outage)
   for (const violation of report.violations) addViolation(totals, violation)
 }
@@ -72,6 +90,7 @@ function addViolation(totals: Totals, { kind }: Violation): void {
   else if (kind === 'missed') totals.missed += 1
   else if (kind === 'late') totals.late += 1
   else if (kind === 'duplicate_page') totals.duplicate_pages += 1
+  else if (kind === 'clock_bound') totals.clock_bounds_wrong += 1
   else if (kind === 'coincidence') totals.coincidences += 1
   else totals.other_violations += 1
 }

@@ -2,7 +2,7 @@
 import { drawSetting, drawTroubles } from '../draw.ts'
 import { judgeHistory } from '../oracle.ts'
 import { Random } from '../random.ts'
-import { emptyReport, leadMs, nextStretchMs, type RunOptions, type RunReport, restMs, stuckSince, yearMs } from '../run.ts'
+import { beginReport, leadMs, nextStretchMs, type RunOptions, type RunReport, restMs, stuckSince, yearMs } from '../run.ts'
 import type { Trouble } from '../setting.ts'
 import { World } from '../world.ts'
 import { SimCoordinators } from './coordinators.ts'
@@ -18,7 +18,7 @@ export async function simulateFlows({ seed, years, weather, log }: RunOptions): 
   const { setting } = world
   const pacing = random.stream('pacing')
   const endMs = setting.startMs + years * yearMs
-  const report: FlowReport = { ...emptyReport(seed, years, setting), flows: emptyFlowTotals() }
+  const report: FlowReport = { ...beginReport({ seed, years, log }, random, setting), flows: emptyFlowTotals() }
   // What the coordinators do as they start must not be passed over.
   await world.playSettling([], setting.startMs + restMs(setting))
   for (;;) {
