@@ -52,15 +52,24 @@ function judgeStep(remote: RemoteTruth, witnesses: readonly Witness[], used: rea
   if (used.some((a) => used.some((b) => mustContradict(remote, a, b)))) {
     return { kind: 'wrong', what: `${told} was not noticed, though there is no room for it` }
   }
-  const shown = used.some((a) =>
-    witnesses.some((b) => mustContradict(remote, a, b) && isOnly(remote, step, a.stampedMs, b.stampedMs)),
+  const shown = used.flatMap((a) =>
+    witnesses.filter((b) => mustContradict(remote, a, b) && isOnly(remote, step, a.stampedMs, b.stampedMs)).map((b) => [a, b]),
   )
-  if (!shown) return { kind: 'unnoticed_step' }
-  const old = used.filter(({ stampedMs }) => stampedMs < step.atMs)
-  // Whoever was back before the clock was set cannot be taken for newer, but by what his own clock may be wrong.
-  if (old.some((witness) => witness.returnedMs + 2 * witness.run.error_ms >= step.atMs)) return { kind: 'under_way' }
-  return { kind: 'wrong', what: `${told} was put before mails that it came after` }
+  if (shown.length === 0) return { kind: 'unnoticed_step' }
+  const late = overtaken(remote, witnesses)
+  const excused = shown.every((pair) => late.some(({ returnedMs }) => pair.some((witness) => returnedMs >= witness.returnedMs)))
+  return excused ? { kind: 'under_way' } : { kind: 'wrong', what: `${told} was put before mails that it came after` }
 }
+
+/** Those that were stamped before a step and seem to be back later than one that was stamped after it. */
+const overtaken = (remote: RemoteTruth, witnesses: readonly Witness[]): Witness[] =>
+  witnesses.filter((late) =>
+    witnesses.some(
+      (other) =>
+        remote.stepsWithin(late.stampedMs, other.stampedMs).length > 0 &&
+        late.returnedMs + late.run.error_ms + other.run.error_ms >= other.returnedMs,
+    ),
+  )
 
 /** The clock was so much different at the two stamps that the true ways and errors leave no room for one offset. */
 function mustContradict(remote: RemoteTruth, a: Witness, b: Witness): boolean {
