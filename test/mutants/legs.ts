@@ -3,7 +3,7 @@ import type { Mutant } from './mutant.ts'
 
 const file = 'coordinator/core/legs.ts'
 const simulated = {
-  file: 'test/sim/sim.test.ts',
+  file: 'test/sim/remote-clock.test.ts',
   test: 'the remote clock > is truly within its bound after every return, and every step that contradicts is noticed',
 }
 

@@ -13,7 +13,7 @@ const allowedPpm = 50
 export type Passage = { id: string; sentMs: number; stampedMs: number; returnedMs: number; test: StampedTest }
 export type Step = { atMs: number; byMs: number }
 
-/** What the remote clock is ahead of true time. */
+/** What the remote clock is ahead of true time: at first, by its drift in each part of the stretch, and by each step. */
 export class RemoteTruth {
   readonly steps: readonly Step[]
   /** It drifts by more than the product allows for. */
@@ -21,20 +21,11 @@ export class RemoteTruth {
   readonly #aheadMs: number
   readonly #drifts: readonly { fromMs: number; ppm: number }[]
 
-  constructor(random: Random, fromMs: number, lengthMs: number) {
-    this.beyond = random.chance(0.15)
-    this.#aheadMs = random.chance(0.5) ? random.between(-100, 100) : random.between(-2, 2) * hourMs
-    const count = random.whole(1, 4)
-    this.#drifts = Array.from({ length: count }, (_, index) => ({
-      fromMs: fromMs + (index * lengthMs) / count,
-      ppm: this.beyond ? sign(random) * random.spread(2 * allowedPpm, 20 * allowedPpm) : driftWithin(random),
-    }))
-    const steps = random.pick([0, 0, 1, 1, 2, 4])
-    this.steps = Array.from({ length: steps }, () => ({
-      atMs: fromMs + random.between(0, lengthMs),
-      // From what no mail could show to what every mail shows.
-      byMs: sign(random) * random.spread(1, 2 * hourMs),
-    })).sort((a, b) => a.atMs - b.atMs)
+  constructor(aheadMs: number, drifts: readonly { fromMs: number; ppm: number }[], steps: readonly Step[]) {
+    this.#aheadMs = aheadMs
+    this.#drifts = drifts
+    this.steps = steps.toSorted((a, b) => a.atMs - b.atMs)
+    this.beyond = drifts.some(({ ppm }) => Math.abs(ppm) > allowedPpm)
   }
 
   aheadMs(trueMs: number): number {
@@ -49,12 +40,28 @@ export class RemoteTruth {
   stepsWithin = (fromMs: number, toMs: number): Step[] => this.steps.filter(({ atMs }) => atMs > fromMs && atMs <= toMs)
 }
 
+function drawRemote(random: Random, fromMs: number, lengthMs: number): RemoteTruth {
+  const beyond = random.chance(0.15)
+  const aheadMs = random.chance(0.5) ? random.between(-100, 100) : random.between(-2, 2) * hourMs
+  const count = random.whole(1, 4)
+  const drifts = Array.from({ length: count }, (_, index) => ({
+    fromMs: fromMs + (index * lengthMs) / count,
+    ppm: beyond ? sign(random) * random.spread(2 * allowedPpm, 20 * allowedPpm) : driftWithin(random),
+  }))
+  const steps = Array.from({ length: random.pick([0, 0, 1, 1, 2, 4]) }, () => ({
+    atMs: fromMs + random.between(0, lengthMs),
+    // From what no mail could show to what every mail shows.
+    byMs: sign(random) * random.spread(1, 2 * hourMs),
+  }))
+  return new RemoteTruth(aheadMs, drifts, steps)
+}
+
 export type Stretch = { remote: RemoteTruth; passages: Passage[] }
 
 /** Passages in the order of their return. */
 export function drawStretch(random: Random, startMs: number): Stretch {
   const lengthMs = random.spread(20 * minuteMs, 30 * hourMs)
-  const remote = new RemoteTruth(random.stream('remote'), startMs, lengthMs)
+  const remote = drawRemote(random.stream('remote'), startMs, lengthMs)
   const count = random.whole(2, 50)
   const pace = { legMs: random.pick([5, 50, 1200, 1200, 1200]), held: random.pick([0, 0.05, 0.3]) }
   const probes = Array.from(

@@ -50,7 +50,7 @@ export function beginReport(
   random: Random,
   setting: WorldSetting,
 ): RunReport {
-  const clock = simulateRemoteClock(random.stream('remote clock'), setting.startMs, years, log)
+  const clock = simulateRemoteClock(random.stream('remote clock'), setting.startMs, years, { log })
   return {
     seed,
     setting,

@@ -20,14 +20,14 @@ export type Totals = {
   /** Pages where as many witnesses as a quorum had each really lost a mail, by chance and without an outage. */
   coincidences: number
   pages: { down: number; past: number; unconfirmed: number }
-  /** Estimates of the remote clock whose true offset had to lie within the bound, and those where it did not, or a step was not noticed. */
+  /** Estimates of the remote clock, and those that are the product's fault: a true offset outside of the bound, a step not noticed. */
   clock_bounds_checked: number
   clock_bounds_wrong: number
-  /** Apart, as nothing is promised of them: a true step in the span of the estimate that contradicts nothing. */
+  /** True offsets outside of the bound where nothing is promised: a true step in the span of the estimate contradicts nothing. */
   clock_bounds_after_unnoticed_step: number
-  /** A mail that was under way while the clock was set was taken for newer than one that was stamped after it. */
+  /** The same: a mail that was under way while the clock was set was taken for newer than one that was stamped after it. */
   clock_bounds_step_under_way: number
-  /** The clock drifts by more than the bound allows for. */
+  /** The same: the clock drifts by more than the bound allows for. */
   clock_bounds_beyond_drift: number
   /** Everything else that must not be: an all-clear in an outage, too few witnesses, a state that does not end. */
   other_violations: number
