@@ -137,7 +137,8 @@ export function readLegs(runs: readonly LegRun[], nowMs: number): LegsReading {
  * The true offset is within the bound under this premise: between `since_ms` and `at_ms` the remote clock was not set unnoticed, and it
  * drifted by no more than 50 ppm; and each probe's clock was within the error that it reported. Runs that agree cannot show a step: one
  * that is smaller than the runs' ways leave room for contradicts none, and the bound may then be wrong by as much as the step. Nor can
- * a mail tell that was under way while the clock was set: back later than one that was stamped after it, it is taken for the newer.
+ * a mail tell that was under way while the clock was set: back later than one that was stamped after it, it is taken for the newer, until
+ * one is back that contradicts it.
  */
 export function estimateRemoteClock(runs: readonly LegRun[]): RemoteClock | null {
   const newestFirst = runs.toSorted((a, b) => returnedMs(b) - returnedMs(a))
