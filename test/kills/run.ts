@@ -25,8 +25,8 @@ export type Ran = {
 }
 
 const acknowledgeEveryMs = 4_000
-/** From the mending to the last all-clear, with room for a gateway that answers late. */
-const restMsMax = 180_000
+/** From the mending to the last all-clear, and to the last page that the fleet guard held, with room for a gateway that answers late. */
+const restMsMax = 240_000
 const serviceRestartMs = 1_000
 
 export async function run(options: RunOptions): Promise<Ran> {
@@ -205,12 +205,13 @@ async function atRest({ api, coordinators }: Installation, { say, signal }: RunO
   for (;;) {
     const [monitors, open, pages] = await Promise.all([
       api.all<Monitor>('/v1/monitors'),
-      api.all<{ flapping: boolean }>('/v1/incidents?open=true'),
-      api.get<{ data: { state: string }[] }>('/v1/pages?limit=500'),
+      api.all<{ id: string; flapping: boolean }>('/v1/incidents?open=true'),
+      api.get<{ data: { incident_id: string | null; state: string }[] }>('/v1/pages?limit=500'),
     ])
-    // An unstable incident stays open for half an hour more.
+    const told = new Set(pages.data.map(({ incident_id }) => incident_id))
+    // An unstable incident stays open for half an hour more; but the fleet guard may still hold its first page.
     const unwell = monitors.filter(({ decision, decision_reason }) => decision !== 'up' && decision_reason !== 'flapping')
-    const busy = unwell.length + open.filter(({ flapping }) => !flapping).length
+    const busy = unwell.length + open.filter(({ id, flapping }) => !flapping || !told.has(id)).length
     const waiting = pages.data.filter(({ state }) => state === 'pending' || state === 'sending').length
     if (busy + waiting === 0) return
     if (Date.now() > deadlineMs)
