@@ -4,7 +4,7 @@
  */
 import type { Runtime } from '../../common/runtime.ts'
 import { markRepeat } from '../core/sms-text.ts'
-import { sendThrough, unknownLast } from '../gateways/failover.ts'
+import { inTurn, sendThrough, unknownLast } from '../gateways/failover.ts'
 import type { Gateway } from '../gateways/gateway.ts'
 import type { ClaimedPage } from '../store/outbox.ts'
 import type { FlowContext } from './context.ts'
@@ -66,7 +66,9 @@ async function deliver(context: SendContext, page: ClaimedPage): Promise<void> {
   if (page.outdated) {
     return await record(context, page, 'page_cancelled', {}, (tx) => tx.cancelPage(page, context.coordinatorId))
   }
-  const first = await attempt(runtime, gateways, page, page.outcome_unknown)
+  // In doubt, another gateway is the first each time: one that swallows must not stand before one that accepts.
+  const order = page.outcome_unknown ? inTurn(gateways, page.attempts - 1) : gateways
+  const first = await attempt(runtime, order, page, page.outcome_unknown)
   // A gateway that fell silent may have it. None can be asked, so it is sent once more, that gateway last.
   const repeats = first.outcome === 'unknown' && !page.outcome_unknown
   const delivery = repeats ? await attempt(runtime, unknownLast(gateways, first.gateway), page, true) : first

@@ -62,3 +62,9 @@ export const unknownLast = (gateways: readonly Gateway[], name: string): Gateway
   ...gateways.filter((gateway) => gateway.name !== name),
   ...gateways.filter((gateway) => gateway.name === name),
 ]
+
+/** The order for the next try: each turn begins with the gateway after the one before it. */
+export function inTurn(gateways: readonly Gateway[], turn: number): Gateway[] {
+  const first = turn % Math.max(1, gateways.length)
+  return [...gateways.slice(first), ...gateways.slice(0, first)]
+}

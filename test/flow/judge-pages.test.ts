@@ -192,6 +192,16 @@ describe('sending', () => {
     expect(await monitor.pages()).toMatchObject([{ state: 'accepted', text: expect.stringMatching(/^\(repeat\)/) }])
   })
 
+  test('a page in doubt does not wait for the gateway that swallows it while another would take it', async () => {
+    const { monitor, sending } = await down()
+    const [silent, sound] = [gateway('silent', 'GATEWAY_OUTCOME_UNKNOWN'), gateway('sound', 'GATEWAY_OUTCOME_UNKNOWN', 'accepts')]
+    await send(sending(silent, sound))
+    await monitor.passTime(15)
+    await send(sending(silent, sound))
+    expect(silent.sent).toHaveLength(1)
+    expect(await monitor.pages()).toMatchObject([{ state: 'accepted', gateway: 'sound' }])
+  })
+
   test('a gateway that never answers is asked a few times, further and further apart', async () => {
     const { monitor, sending } = await down()
     const silent = gateway('silent', 'GATEWAY_OUTCOME_UNKNOWN')
