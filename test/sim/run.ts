@@ -1,7 +1,7 @@
 /** One seed, one run: years of one monitor, its troubles played one after the other and accounted for by the oracle. */
 import { dayMs, hourMs } from '../../common/durations.ts'
 import { drawSetting, drawTroubles, type Weather } from './draw.ts'
-import type { FlowViolation } from './flows/oracle.ts'
+import type { FlowViolation } from './flows/history.ts'
 import { type Account, judgeHistory } from './oracle.ts'
 import { Random } from './random.ts'
 import { type ClockReport, type ClockViolation, simulateRemoteClock } from './remote-clock.ts'

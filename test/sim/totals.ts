@@ -4,7 +4,7 @@ import type { RunReport, Violation } from './run.ts'
 
 export type Totals = {
   monitor_years: number
-  /** Pages to the customer while mail worked. */
+  /** Pages while mail worked, to whom it does not concern, or of no incident. */
   false_pages: number
   missed: number
   late: number
@@ -86,7 +86,7 @@ function addOutage(totals: Totals, { must, detectionMs }: OutageAccount): void {
 }
 
 function addViolation(totals: Totals, { kind }: Violation): void {
-  if (kind === 'false_page') totals.false_pages += 1
+  if (kind === 'false_page' || kind === 'unknown_incident') totals.false_pages += 1
   else if (kind === 'missed') totals.missed += 1
   else if (kind === 'late') totals.late += 1
   else if (kind === 'duplicate_page') totals.duplicate_pages += 1

@@ -31,6 +31,7 @@ export class SimCoordinators implements Coordination {
   upSpans: Span[] = []
   windows: MaintenanceWindow[] = []
   readonly faults: { atMs: number; what: string }[] = []
+  readonly crashesMs: number[] = []
   crashes = 0
   readonly #around: Surroundings
   readonly #random: Random
@@ -120,7 +121,8 @@ export class SimCoordinators implements Coordination {
     this.#results.fold(this.seats)
     this.#store.tidyUp()
     this.incidents.clear()
-    this.gateways.taken.length = 0
+    this.gateways.forget()
+    this.crashesMs.length = 0
     this.faults.length = 0
     this.upSpans = [{ fromMs: this.#around.events.nowMs, toMs: Number.POSITIVE_INFINITY }]
     this.begin([])
@@ -205,6 +207,7 @@ export class SimCoordinators implements Coordination {
     const number = this.#machines.indexOf(machine) + 1
     machine.process = null
     this.crashes += 1
+    this.crashesMs.push(events.nowMs)
     note(() => `coordinator ${number} dies (${where})`)
     const last = this.upSpans.at(-1)
     if (!this.isUp && last !== undefined) last.toMs = events.nowMs

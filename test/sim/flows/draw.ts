@@ -38,6 +38,14 @@ export function drawFlowTroubles(random: Random, atMs: number): FlowTrouble[] {
     const fromMs = Math.round(atMs + random.between(-0.2, 1.5) * hourMs)
     return { fromMs, toMs: Math.round(fromMs + random.spread(low, high)) }
   }
+  // The way to both may be cut at once, and a window may begin while pages wait for it.
+  if (random.chance(0.1)) {
+    const way = random.pick<Way>(['away', 'away', 'takes_silently', 'loses'])
+    const { fromMs, toMs } = spanning(minuteMs, 3 * hourMs)
+    for (const gateway of [0, 1]) troubles.push({ kind: 'gateway', gateway, way, fromMs, toMs })
+    const beginsMs = Math.round(random.between(fromMs, toMs))
+    if (random.chance(0.5)) troubles.push({ kind: 'maintenance', fromMs: beginsMs, toMs: beginsMs + 2 * hourMs })
+  }
   // The second refuses at most what the first does not: a number that both refuse is nobody's phone.
   for (const gateway of [0, 1]) {
     if (!random.chance(gateway === 0 ? 0.3 : 0.15)) continue

@@ -59,10 +59,11 @@ function makeWorld(random: Random, seed: bigint, log: RunOptions['log']): { worl
 /** One stretch is over: what was told, and what should have been. */
 function account(report: FlowReport, world: World, coordinators: SimCoordinators, troubles: Trouble[], rested: boolean): void {
   const { setting, watches, failedMails } = world
-  const { windows, upSpans, faults, gateways } = coordinators
-  const { taken } = gateways
+  const { windows, upSpans, crashesMs, faults, gateways } = coordinators
+  const { taken, attempts } = gateways
+  const deafSpans = gateways.deafSpans()
   const incidents = [...coordinators.incidents.values()]
-  const history = { setting: coordinators.setting, incidents, taken, windows, upSpans, rested }
+  const history = { setting: coordinators.setting, incidents, taken, attempts, windows, upSpans, deafSpans, crashesMs, rested }
   const pages = pagesAsTold(incidents, taken)
   const { outages, violations } = judgeHistory({ setting, troubles, pages, watches, failedMails })
   report.stretches += 1

@@ -3,7 +3,10 @@ import type { VoteView } from '../../../coordinator/core/evidence.ts'
 import type { Page } from '../world.ts'
 import type { StoredEvent, StoredIncident } from './store.ts'
 
-export type ToldIncident = { code: string; kind: StoredIncident['kind']; openedMs: number; pages: Page[]; events: StoredEvent[] }
+/** `at_ms` is what the log says, by whatever clock; `committedMs` is when it became true. */
+export type ToldEvent = Pick<StoredEvent, 'type' | 'at_ms' | 'detail'> & { committedMs: number }
+
+export type ToldIncident = { code: string; kind: StoredIncident['kind']; openedMs: number; pages: Page[]; events: ToldEvent[] }
 
 export const newIncident = ({ code, kind }: StoredIncident, { at_ms }: StoredEvent): ToldIncident => ({
   code,
@@ -17,7 +20,7 @@ export const newIncident = ({ code, kind }: StoredIncident, { at_ms }: StoredEve
 export function addEvent(incident: ToldIncident, { kind, since_at }: StoredIncident, event: StoredEvent, atMs: number): void {
   const { type, detail } = event
   incident.kind = kind
-  incident.events.push(event)
+  incident.events.push({ ...event, committedMs: atMs })
   if (type !== 'opened' && type !== 'confirmed' && type !== 'resolved') return
   for (const page of incident.pages) page.resolvedMs ??= atMs
   if (type === 'resolved') {

@@ -1,0 +1,75 @@
+/** Why an incident was told to nobody: each reason counted apart, and each only where what it rests on was true in the world. */
+import { maintenanceAt } from '../../../coordinator/core/maintenance.ts'
+import { type Fate, fatesOf } from './fates.ts'
+import type { FlowHistory, FlowViolation } from './history.ts'
+import { isAllClear, type Message, read } from './messages.ts'
+import { endOf, firstPhones, phonesOf } from './policy.ts'
+import { earliestMs, stepMs } from './steps.ts'
+import type { ToldEvent, ToldIncident } from './told.ts'
+
+/** `cancelled`: over before a gateway could take a page; `failed`: none did for as long as a page is tried. */
+export type Silence = 'no_policy' | 'nobody_to_page' | 'maintenance' | 'cancelled' | 'failed'
+
+export const emptySilences = (): Record<Silence, number> => ({
+  no_policy: 0,
+  nobody_to_page: 0,
+  maintenance: 0,
+  cancelled: 0,
+  failed: 0,
+})
+
+/** The incidents of which no phone was told, by the reason. What has none is a fault (`untold`), and in none of the classes. */
+export function silencesOf(history: FlowHistory): Silence[] {
+  const messages = history.taken.map(read)
+  return history.incidents.flatMap((incident) => {
+    const own = messages.filter(({ code }) => code === incident.code)
+    return isTold(own) ? [] : (silenceOf(history, incident, fatesOf(history, incident, own)) ?? [])
+  })
+}
+
+export function silenceFaults(
+  history: FlowHistory,
+  incident: ToldIncident,
+  messages: readonly Message[],
+  fates: readonly Fate[],
+): FlowViolation[] {
+  const { code, openedMs, events } = incident
+  const untrue = events.filter((event) => !holdsTrue(history, incident, event))
+  if (untrue.length > 0)
+    return untrue.map(({ at_ms, type }) => ({ kind: 'groundless_silence', atMs: at_ms, what: `${type} in the log of ${code}` }))
+  // A page that was written is accounted for by itself.
+  if (!history.rested || isTold(messages) || fates.length > 0 || silenceOf(history, incident, fates) !== null) return []
+  return [{ kind: 'untold', atMs: openedMs, what: `nobody was told of ${code}, and its log does not say why` }]
+}
+
+const isTold = (messages: readonly Message[]): boolean =>
+  messages.some((message) => message.told !== null && !isAllClear(message))
+
+function silenceOf(history: FlowHistory, incident: ToldIncident, fates: readonly Fate[]): Silence | null {
+  if (fates.length > 0) return fates.some(({ left }) => left?.why === 'failed') ? 'failed' : 'cancelled'
+  const says = (type: ToldEvent['type']) => incident.events.some((event) => event.type === type)
+  if (says('no_policy') || (history.setting.policy === null && says('nobody_to_page'))) return 'no_policy'
+  if (says('nobody_to_page')) return 'nobody_to_page'
+  if (!says('page_suppressed_by_maintenance')) return null
+  // What maintenance holds goes out as soon as it ends, unless the incident has ended by then.
+  const end = endOf(incident)
+  const endedInTime = end !== undefined && end.at_ms <= earliestMs(history, incident.openedMs) + stepMs
+  return isPast(incident) || endedInTime ? 'maintenance' : null
+}
+
+const isPast = (incident: ToldIncident): boolean => endOf(incident)?.detail.over_before_heard === true
+
+/** An event that says why nobody is paged says what is so. */
+function holdsTrue({ setting, windows }: FlowHistory, incident: ToldIncident, { type, at_ms, detail }: ToldEvent): boolean {
+  if (type === 'no_policy') return setting.policy === null
+  // Of one monitor there is never a mass failure.
+  if (type === 'page_held_by_fleet_guard') return false
+  if (type === 'nobody_to_page') {
+    if (detail.recipient === 'operator') return setting.operatorPhone === null
+    if (detail.kind === 'past') return firstPhones(setting).length === 0
+    return phonesOf(setting, setting.policy?.steps[Number(detail.step)]?.contact_ids ?? []).length === 0
+  }
+  if (type !== 'page_suppressed_by_maintenance') return true
+  const sinceMs = isPast(incident) ? incident.pages.map((page) => page.sinceMs) : []
+  return [at_ms, ...sinceMs].some((atMs) => maintenanceAt(windows, atMs) !== null)
+}

@@ -1,0 +1,50 @@
+/** Whether the log's steps came as the policy says, and when they could. */
+import { maintenanceAt } from '../../../coordinator/core/maintenance.ts'
+import type { FlowHistory, FlowViolation } from './history.ts'
+import { scheduleOf, stopMs, storyOf } from './policy.ts'
+import type { ToldIncident } from './told.ts'
+
+/** Every due step is taken within this time of when it could be. */
+export const stepMs = 5_000
+/** A judgement reads the clock before it waits for a step that is being taken. */
+const graceMs = 1_000
+const takes = new Set(['paged', 'nobody_to_page'])
+
+/** Every step is taken within five seconds of when it could be: when it was due, outside maintenance, with a coordinator there. */
+export function stepFaults(history: FlowHistory, incident: ToldIncident): FlowViolation[] {
+  const { policy } = history.setting
+  const story = storyOf(incident)
+  if (story.length === 0 || policy === null) return []
+  const endMs = stopMs(story)
+  const taken = story.filter(({ type, detail }) => takes.has(type) && typeof detail.step === 'number')
+  const after = taken.find(({ at_ms }) => at_ms > endMs + graceMs)
+  if (after !== undefined) return [{ kind: 'step_after_end', atMs: after.at_ms, what: 'a step was taken after the end' }]
+  let beforeMs = story[0]?.at_ms ?? 0
+  for (const { step, round, wait_ms } of scheduleOf(policy)) {
+    const couldMs = earliestMs(history, beforeMs + wait_ms)
+    const event = taken.find(({ detail }) => detail.step === step && detail.round === round)
+    const lateMs = (event?.at_ms ?? endMs) - couldMs
+    if (lateMs > stepMs && couldMs < endMs) {
+      if (event !== undefined) {
+        const what = `step ${round}.${step} was taken ${Math.round(lateMs / 1000)} s late`
+        return [{ kind: 'late_step', atMs: couldMs, what }]
+      }
+      if (history.rested) return [{ kind: 'skipped_step', atMs: couldMs, what: `step ${round}.${step} was not taken` }]
+    }
+    if (event === undefined) return []
+    beforeMs = event.at_ms
+  }
+  return []
+}
+
+/** From then on it can be done: no maintenance, and a coordinator that stays for as long as it may take. */
+export function earliestMs({ windows, upSpans }: FlowHistory, dueMs: number): number {
+  let atMs = dueMs
+  for (;;) {
+    const heldMs = maintenanceAt(windows, atMs)?.ends_ms ?? atMs
+    const up = upSpans.find(({ toMs, fromMs }) => toMs - Math.max(fromMs, heldMs) > stepMs)
+    const nextMs = Math.max(heldMs, up?.fromMs ?? Number.POSITIVE_INFINITY)
+    if (nextMs === atMs || nextMs === Number.POSITIVE_INFINITY) return nextMs
+    atMs = nextMs
+  }
+}
