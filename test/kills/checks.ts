@@ -165,7 +165,7 @@ function stuckIncidents({ incidents, pages, outages, endedMs }: History): string
   ]
 }
 
-/** Somebody was told of each, unless it was over before anybody could be. */
+/** Somebody was told of each, unless it was over, or a person had taken it on, before anybody could be. */
 function untoldIncidents(history: History): string[] {
   const { incidents, pages, sms } = history
   const service = serviceTimes(history)
@@ -178,8 +178,13 @@ function untoldIncidents(history: History): string[] {
       ({ kind }) => kind === 'down' || kind === 'past' || kind === 'unconfirmed',
     )
     if (told.some(({ id }) => tried.has(id))) return []
-    const overBefore =
-      incident.resolvedMs !== null && longestServed(service, toldMs, incident.resolvedMs) <= stepMsMax + takeoverMsMax
+    const acknowledgedMs = incident.events.find(({ type }) => type === 'acknowledged')?.atMs
+    const overMs = Math.min(
+      incident.resolvedMs ?? Number.POSITIVE_INFINITY,
+      acknowledgedMs ?? Number.POSITIVE_INFINITY,
+      history.endedMs,
+    )
+    const overBefore = overMs < history.endedMs && longestServed(service, toldMs, overMs) <= stepMsMax + takeoverMsMax
     return overBefore ? [] : [`${show(incident)}, opened at ${iso(incident.openedMs)}: ${told.length} pages, none handed over`]
   })
 }

@@ -205,13 +205,15 @@ async function atRest({ api, coordinators }: Installation, { say, signal }: RunO
   for (;;) {
     const [monitors, open, pages] = await Promise.all([
       api.all<Monitor>('/v1/monitors'),
-      api.all<{ id: string; flapping: boolean }>('/v1/incidents?open=true'),
+      api.all<{ id: string; flapping: boolean; acknowledged_at: string | null }>('/v1/incidents?open=true'),
       api.get<{ data: { incident_id: string | null; state: string }[] }>('/v1/pages?limit=500'),
     ])
     const told = new Set(pages.data.map(({ incident_id }) => incident_id))
     // An unstable incident stays open for half an hour more; but the fleet guard may still hold its first page.
     const unwell = monitors.filter(({ decision, decision_reason }) => decision !== 'up' && decision_reason !== 'flapping')
-    const busy = unwell.length + open.filter(({ id, flapping }) => !flapping || !told.has(id)).length
+    const untold = ({ id, acknowledged_at }: { id: string; acknowledged_at: string | null }) =>
+      !told.has(id) && acknowledged_at === null
+    const busy = unwell.length + open.filter((incident) => !incident.flapping || untold(incident)).length
     const waiting = pages.data.filter(({ state }) => state === 'pending' || state === 'sending').length
     if (busy + waiting === 0) return
     if (Date.now() > deadlineMs)

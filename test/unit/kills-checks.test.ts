@@ -157,6 +157,16 @@ describe('pages', () => {
     expect(spoiled({ pages: well.pages.filter(({ id }) => id !== 'clear too') })).toEqual(['an all-clear is missing'])
   })
 
+  test.each([
+    ['while its page is held is told to nobody', 125_000, []],
+    ['long after its page was due was told to nobody', 141_000, ['a due step was late', 'an incident was not told of']],
+  ])('an incident that a person takes on %s', (_when, acknowledgedMs, faults) => {
+    const [opened, , , resolved] = incident.events
+    const held = { type: 'page_held_by_fleet_guard', atMs: 120_000, detail: { until: new Date(130_000).toISOString() } }
+    const events = [opened, held, { type: 'acknowledged', atMs: acknowledgedMs, detail: {} }, resolved] as IncidentEvent[]
+    expect(spoiled({ ...withIncident({ events }), pages: [], sms: [] })).toEqual(faults)
+  })
+
   test('an incident that opens although no mail was out of order', () => {
     expect(spoiled({ outages: {} })).toEqual(['a page although the mail worked'])
     expect(spoiled({ outages: { 'broken-1': [{ fromMs: 20_000, toMs: 90_000 }] } })).toContain('a page although the mail worked')
