@@ -70,7 +70,10 @@ function changedMs(remote: RemoteTruth, fromMs: number, toMs: number): number {
   return remote.stepsWithin(fromMs, toMs).reduce((sum, { byMs }) => sum + byMs, 0)
 }
 
-/** A step that was told and was none, or not of this size; runs that were left out without one; runs that count though they contradict. */
+/**
+ * A step that was told and was none, or not of this size and direction between two mails as they came back; runs that were left out without
+ * one; runs that count though they contradict.
+ */
 function faultOfSteps(
   remote: RemoteTruth,
   witnesses: readonly Witness[],
@@ -81,7 +84,11 @@ function faultOfSteps(
   if (toldMs === null && left.length > 0) return 'runs were left out without a step'
   if (toldMs !== null) {
     const isSoLarge = (setMs: number): boolean => setMs !== 0 && setMs / Math.sign(toldMs) >= Math.abs(toldMs) - toleranceMs
-    const isTrue = left.some((old) => witnesses.some((newer) => isSoLarge(changedMs(remote, old.stampedMs, newer.stampedMs))))
+    const isTrue = left.some((old) =>
+      witnesses.some(
+        (newer) => toldReturnMs(newer) >= toldReturnMs(old) && isSoLarge(changedMs(remote, old.stampedMs, newer.stampedMs)),
+      ),
+    )
     if (!isTrue) return `a step of ${toldMs} ms that was none`
   }
   const room = used.every((a) => used.every((b) => !mustContradict(remote, a, b)))
