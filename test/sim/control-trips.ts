@@ -12,7 +12,8 @@ export function besideTest(
   trips: readonly ControlFact[],
 ): { doubted: boolean; proved: boolean } {
   const isBeside = ({ startedMs }: ControlFact) => startedMs >= test.startedMs && startedMs <= test.finishedMs + proofWaitMs
-  const returns = trips.filter(({ returned }) => returned)
+  const near = trips.filter(({ startedMs }) => startedMs >= test.startedMs - pairMs && startedMs <= test.finishedMs + proofWaitMs)
+  const returns = near.filter(({ returned }) => returned)
   const isDoubt = (lost: ControlFact): boolean => {
     if (lost.returned || lost.startedMs < test.startedMs || lost.startedMs > test.finishedMs) return false
     const answersNext = returns.some(
@@ -23,5 +24,5 @@ export function besideTest(
     )
     return answersNext || !(partnerReturned || lost.elsewhere)
   }
-  return { doubted: trips.some(isDoubt), proved: returns.some(isBeside) }
+  return { doubted: near.some(isDoubt), proved: returns.some(isBeside) }
 }

@@ -14,6 +14,8 @@ import { lostMs, type Seats, slotBefore, slotStartedMs } from './seats.ts'
 type Known = {
   /** With their times by the probe's own clock. */
   tests: (TestFact & { own: { startedMs: number; finishedMs: number } })[]
+  /** The tests as evidence, since the last news of them: a judgement asks for them more often than they change. */
+  facts: TestFact[] | null
   ids: Set<string>
   overdue: { test_id: string; started_ms: number; at: number }[]
   controls: (ControlFact & { id: string })[]
@@ -48,6 +50,7 @@ export class Results {
     for (const probe of around.probes) {
       this.#known.set(probe.id, {
         tests: [],
+        facts: null,
         ids: new Set(),
         overdue: [],
         controls: [],
@@ -65,6 +68,7 @@ export class Results {
       known.overdue = []
       known.controls = []
       known.tests = []
+      known.facts = null
       known.ids.clear()
     }
     for (const { probeId, assignment } of seats.all) {
@@ -144,7 +148,8 @@ export class Results {
     const { events, rules, lastSeenMs } = this.#around
     const nowMs = events.nowMs
     const seat = seats.of(probe.id)
-    const { tests, overdue, proofMs, controls, passedMs } = this.#knownOf(probe.id)
+    const known = this.#knownOf(probe.id)
+    const { overdue, proofMs, passedMs } = known
     const toldSinceMs = nowMs - (rules.timeout_s + 60) * 1000
     return {
       probe_id: probe.id,
@@ -153,7 +158,7 @@ export class Results {
       planned: seat !== undefined,
       lost: nowMs - lastSeenMs(probe.id) > lostMs,
       assigned_ms: seat?.assignedMs ?? nowMs,
-      tests: tests.map(({ own, ...test }) => (isFailure(test.outcome) ? { ...test, ...besideTest(own, controls) } : test)),
+      tests: factsOf(known),
       overdue: overdue.filter(({ at }) => at > toldSinceMs).map(({ test_id, started_ms }) => ({ test_id, started_ms })),
       slot_started_ms: seat === undefined ? null : slotStartedMs(seat.assignment, nowMs, probe.clock.offsetMs(nowMs)),
       proof_started_ms: proofMs,
@@ -187,6 +192,7 @@ export class Results {
     })
     if (isFailure(outcome) && isLateNews(result.finished_at + rightMs, this.#around.events.nowMs))
       this.#lateSinceMs = Math.min(this.#lateSinceMs ?? Number.POSITIVE_INFINITY, result.started_at + rightMs)
+    known.facts = null
     known.tests.sort((a, b) => b.started_ms - a.started_ms)
     known.tests.length = Math.min(known.tests.length, testsKept)
     news.told = true
@@ -214,6 +220,7 @@ export class Results {
     if (controls.some(({ id }) => id === trip.id)) return false
     const returned = trip.returned_at !== null
     const elsewhere = this.#around.busy && this.#around.sideWorks(probe.id, trip.started_at + rightMs + 5000)
+    known.facts = null
     controls.push({ id: trip.id, reference: trip.reference, startedMs: trip.started_at, returned, elsewhere })
     if (returned) known.proofMs = Math.max(known.proofMs ?? 0, trip.started_at + rightMs)
     return returned
@@ -224,4 +231,11 @@ export class Results {
     if (known === undefined) throw new RangeError(`Nothing is known of ${probeId}`)
     return known
   }
+}
+
+function factsOf(known: Known): TestFact[] {
+  known.facts ??= known.tests.map(({ own, ...test }) =>
+    isFailure(test.outcome) ? { ...test, ...besideTest(own, known.controls) } : test,
+  )
+  return known.facts
 }
