@@ -149,8 +149,9 @@ export class Results {
     const nowMs = events.nowMs
     const seat = seats.of(probe.id)
     const known = this.#knownOf(probe.id)
-    const { overdue, proofMs, passedMs } = known
     const toldSinceMs = nowMs - (rules.timeout_s + 60) * 1000
+    known.overdue = known.overdue.filter(({ at }) => at > toldSinceMs)
+    const { overdue, proofMs, passedMs } = known
     return {
       probe_id: probe.id,
       region: probe.region,
@@ -159,7 +160,7 @@ export class Results {
       lost: nowMs - lastSeenMs(probe.id) > lostMs,
       assigned_ms: seat?.assignedMs ?? nowMs,
       tests: factsOf(known),
-      overdue: overdue.filter(({ at }) => at > toldSinceMs).map(({ test_id, started_ms }) => ({ test_id, started_ms })),
+      overdue: overdue.map(({ test_id, started_ms }) => ({ test_id, started_ms })),
       slot_started_ms: seat === undefined ? null : slotStartedMs(seat.assignment, nowMs, probe.clock.offsetMs(nowMs)),
       proof_started_ms: proofMs,
       passed_before: passedMs > nowMs - greylistMemoryMs,
