@@ -1,5 +1,6 @@
 /** Every mutation that `npm run mutants` makes. Where no test catches a new one, the test is what is missing. */
 import { fleetMutants, noticeMutants } from './fleet.ts'
+import { flowMutants } from './flows.ts'
 import { boundMutants, incidentMutants, suspicionMutants } from './judgement.ts'
 import { legsMutants } from './legs.ts'
 import type { Mutant } from './mutant.ts'
@@ -17,6 +18,7 @@ export const mutants: Mutant[] = [
   ...boundMutants,
   ...commitMutants,
   ...pagingMutants,
+  ...flowMutants,
   ...probeMutants,
   ...legsMutants,
 ]
