@@ -23,8 +23,8 @@ export type Fate = {
 const promptMs = 130_000
 /** Where one of them was missing: the longest pause between two attempts (flow/send-pages.ts), and as long again as above. */
 const retriedMs = 480_000 + promptMs
-/** No page is given up sooner: eight attempts in about half an hour. */
-const givenUpMs = 20 * 60_000
+/** No page is given up sooner: eight attempts in about half an hour, and fewer where senders died, each of which costs it one. */
+const givenUpMs = { undisturbed: 20 * 60_000, senderDied: 10 * 60_000 }
 /** So long may the last attempt have taken. */
 const attemptMs = 45_000
 
@@ -73,7 +73,7 @@ function fatesOfLike(
   for (const { type, detail, committedMs } of incident.events) {
     if (type !== 'page_failed' || detail.kind !== kind || detail.to !== to || references.includes(String(detail.page_id)))
       continue
-    const page = open().findLast(({ writtenMs }) => writtenMs <= committedMs - givenUpMs) ?? open()[0]
+    const page = open().findLast(({ writtenMs }) => isTriedLongEnough(history, writtenMs, committedMs)) ?? open()[0]
     if (page !== undefined) page.left = { why: 'failed', atMs: committedMs }
   }
   for (const { atMs } of rings) {
@@ -109,8 +109,13 @@ export function pageFaults(history: FlowHistory, incident: ToldIncident, fates: 
     if (left.why === 'cancelled') return untraced.includes(fate) ? lost('was not taken back either') : []
     const wasDeaf = history.deafSpans.some(({ fromMs, toMs }) => fromMs <= left.atMs && toMs >= left.atMs - attemptMs)
     if (!wasDeaf) return lost('was given up while a gateway accepted')
-    return left.atMs - writtenMs < givenUpMs ? lost('was given up too soon') : []
+    return isTriedLongEnough(history, writtenMs, left.atMs) ? [] : lost('was given up too soon')
   })
+}
+
+function isTriedLongEnough({ crashesMs }: FlowHistory, writtenMs: number, failedMs: number): boolean {
+  const senderDied = crashesMs.some((atMs) => writtenMs <= atMs && atMs <= failedMs)
+  return failedMs - writtenMs >= givenUpMs[senderDied ? 'senderDied' : 'undisturbed']
 }
 
 /** How many pages the log says were taken back, at the end or as their turn came after it. */
