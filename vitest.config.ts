@@ -13,6 +13,7 @@ export default defineConfig({
           name: 'pure',
           include: ['test/{unit,scenarios,sim}/**/*.test.ts'],
           testTimeout: 20_000,
+          isolate: false,
         },
       },
       {
@@ -22,6 +23,7 @@ export default defineConfig({
           globalSetup: ['test/support/embedded-postgres.global.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          isolate: false,
         },
       },
     ],
