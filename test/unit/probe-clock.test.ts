@@ -68,6 +68,9 @@ describe('an NTP answer', () => {
 })
 
 describe('the check of the clock', () => {
+  /** Between the readings of two clocks a busy machine may do something else. */
+  const interruptionMs = 500
+
   /** An NTP server on loopback whose clock is off by `aheadMs`. */
   async function ntpServer(aheadMs: number): Promise<{ host: string; port: number }> {
     const socket = createSocket('udp4')
@@ -86,7 +89,7 @@ describe('the check of the clock', () => {
     expect(clock.reading()).toBeNull()
     await clock.check()
     const reading = clock.reading()
-    expect(Math.abs((reading?.offsetMs ?? 0) - 5000)).toBeLessThanOrEqual((reading?.errorMs ?? 0) + 1)
+    expect(Math.abs((reading?.offsetMs ?? 0) - 5000)).toBeLessThanOrEqual((reading?.errorMs ?? 0) + interruptionMs)
     expect(reading?.errorMs).toBeLessThan(1000)
   })
 
@@ -97,7 +100,7 @@ describe('the check of the clock', () => {
     await clock.check()
     setByMs = 5000
     const reading = clock.reading()
-    expect(Math.abs(reading?.offsetMs ?? 5000)).toBeLessThanOrEqual((reading?.errorMs ?? 0) + 2)
+    expect(Math.abs(reading?.offsetMs ?? 5000)).toBeLessThanOrEqual((reading?.errorMs ?? 0) + interruptionMs)
   })
 
   it('leaves the offset unknown when nobody answers', async () => {
