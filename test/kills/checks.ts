@@ -19,6 +19,8 @@ import { heldUntilMs, stepsOf } from './steps.ts'
 export type Fault = { check: string; what: string }
 type Check = (history: History) => string[]
 
+/** What is due waits for somebody who is there: where nearly nobody ever is, nothing is ever late. */
+const servedShareMin = 0.2
 /** A due step must be taken so soon once a coordinator and the database are ready. */
 export const stepMsMax = 5_000
 /** A probe starts a slot up to 3 s late, by chance. */
@@ -39,6 +41,7 @@ export const checks: Readonly<Record<string, Check>> = {
   'an all-clear is missing': missingAllClears,
   'a page although the mail worked': falseIncidents,
   'an outage was told of late or never': lateIncidents,
+  'too little was served to judge by': hardlyServed,
   'a process ended by itself': ({ unexpectedEnds }) => [...unexpectedEnds],
 }
 
@@ -243,4 +246,13 @@ function afterServed(served: readonly Interval[], sinceMs: number, lengthMs: num
     leftMs -= toMs - fromMs
   }
   return null
+}
+
+function hardlyServed(history: History): string[] {
+  const service = serviceTimes(history)
+  const fromMs = service[0]?.fromMs ?? 0
+  const share = totalWithin(service, fromMs, history.endedMs) / (history.endedMs - fromMs)
+  return share >= servedShareMin
+    ? []
+    : [`${Math.round(100 * share)} % of the time; at least ${100 * servedShareMin} % are wanted`]
 }

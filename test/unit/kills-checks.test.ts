@@ -219,6 +219,16 @@ describe('steps', () => {
   })
 })
 
+test('a service that was hardly ever there', () => {
+  const briefly = Object.fromEntries(
+    Object.entries(well.coordinators).map(([name, [first]]) => [
+      name,
+      first === undefined ? [] : [{ ...first, endedMs: 50_000 }],
+    ]),
+  )
+  expect(spoiled({ coordinators: briefly })).toContain('too little was served to judge by')
+})
+
 test('a process that ends by itself', () => {
   expect(spoiled({ unexpectedEnds: ['coordinator-a ended by itself'] })).toEqual(['a process ended by itself'])
 })
