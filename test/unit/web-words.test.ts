@@ -74,6 +74,14 @@ describe('the sentence on top', () => {
     return plain([text, rest, tone].filter((part) => part !== null).join(' | '))
   }
 
+  it('does not say down of what comes and goes, unless another is down', () => {
+    const onAndOff = sampleIncident({ monitor_id: 'm0', flapping: true })
+    expect(say(['down', 'up'], [onAndOff])).toBe('1 monitor is down on and off since 03:12 UTC (14 min) | The other is up | bad')
+    expect(say(['down', 'down'], [onAndOff, sampleIncident({ monitor_id: 'm1' })])).toContain(
+      'Both monitors are down, the first since',
+    )
+  })
+
   it.each<[Decision[], string]>([
     [[], 'Nothing is watched yet | idle'],
     [['up'], 'The monitor is up | good'],

@@ -17,7 +17,9 @@ export function statusSentence(monitors: readonly Monitor[], incidents: readonly
   if (first === undefined) return { tone: 'idle', decision: null, text: quietSentence(monitors, nowMs), rest: null }
   const affected = alarming.filter((monitor) => monitor.decision === first)
   const tone = decisionMark(first).tone
-  const text = `${counted(affected.length, monitors.length)} ${clauses[first](affected.length)}${sinceWords(first, affected, incidents, nowMs)}`
+  const open = affected.map((monitor) => openIncident(monitor, incidents))
+  const clause = first === 'down' && open.every((incident) => incident?.flapping) ? comesAndGoes : clauses[first]
+  const text = `${counted(affected.length, monitors.length)} ${clause(affected.length)}${sinceWords(first, affected, incidents, nowMs)}`
   return { tone, decision: first, text, rest: restSentence(alarming, first, monitors.length - alarming.length) }
 }
 
@@ -44,14 +46,17 @@ const clauses: Record<Decision, (count: number) => string> = {
   pending: (count) => (count === 1 ? 'waits for its first returned mail' : 'wait for their first returned mail'),
 }
 
+/** Mail may be passing just now: that it is down would be no news to believe. */
+const comesAndGoes = (count: number): string => `${be(count)} down on and off`
+
+const openIncident = (monitor: Monitor, incidents: readonly Incident[]): Incident | undefined =>
+  incidents.find(({ monitor_id, resolved_at }) => monitor_id === monitor.id && resolved_at === null)
+
 /** Only a state that wakes people has its time in the headline. */
 function sinceWords(decision: Decision, affected: readonly Monitor[], incidents: readonly Incident[], nowMs: number): string {
   if (decision !== 'down' && decision !== 'unconfirmed') return ''
   const sinceMs = affected
-    .map((monitor) => {
-      const incident = incidents.find(({ monitor_id, resolved_at }) => monitor_id === monitor.id && resolved_at === null)
-      return timeOf(incident?.since_at ?? monitor.decision_since)
-    })
+    .map((monitor) => timeOf(openIncident(monitor, incidents)?.since_at ?? monitor.decision_since))
     .filter((timeMs) => !Number.isNaN(timeMs))
   if (sinceMs.length === 0) return ''
   const firstMs = Math.min(...sinceMs)
