@@ -1,6 +1,6 @@
 /**
  * The flows' store in memory: what judging, escalating and paging ask for (coordinator/flow/store.ts), and no more. It is no second
- * database: test/flow/store-contract.test.ts runs one suite against it and against PostgreSQL.
+ * database: test/flow/store-contract*.test.ts run one suite against it and against PostgreSQL.
  */
 import type { TestEvidence } from '../../../coordinator/core/diagnosis.ts'
 import type { EscalationPolicy } from '../../../coordinator/core/escalation.ts'

@@ -1,0 +1,165 @@
+/** What paging relies on in its store, held by both: what is claimed, by whom, how long, and what becomes of it. */
+import { describe, expect, test } from 'vitest'
+import { alive, onBothStores, other } from '../support/both-stores.ts'
+import { newId } from '../support/watched-monitor.ts'
+
+const leaseMs = 120_000
+
+onBothStores((stage) => {
+  const { within, open, pageOf, addPage, claim, customerId, holding } = stage
+
+  describe('a page', () => {
+    test('is unique by incident, kind, step, round and recipient, also where two write it at once', async () => {
+      const id = await open()
+      expect([await addPage(id), await addPage(id), await addPage(id, { text: 'another text' })]).toEqual([true, false, false])
+      expect(await addPage(id, { step: 1 })).toBe(true)
+      expect(await addPage(id, { round: 1 })).toBe(true)
+      expect(await addPage(id, { kind: 'resolved' })).toBe(true)
+      expect(await addPage(id, { recipient: 'operator', contact_method_id: null })).toBe(true)
+      const [mine, theirs] = [await pageOf(id, { step: 7 }), await pageOf(id, { step: 7 })]
+      const writing = await holding((tx) => tx.insertPage(mine))
+      const second = within((tx) => tx.insertPage(theirs))
+      await writing.end()
+      expect([writing.value, await second]).toEqual([true, false])
+      expect(await stage.ground.pages()).toHaveLength(6)
+    })
+
+    test('is claimed when it is due, by one, with a lease', async () => {
+      const id = await open()
+      await stage.ground.beat(alive)
+      await addPage(id, { due_at: (await stage.ground.nowMs()) + 10_000 })
+      expect(await claim()).toEqual([])
+      await stage.ground.passTime(10)
+      await stage.ground.beat(alive)
+      const first = await holding((tx) => tx.claimDuePages(alive, 1, leaseMs, []))
+      expect(first.value).toMatchObject([{ incident_id: id, attempts: 1, outcome_unknown: false, outdated: false }])
+      expect(await claim(other)).toEqual([])
+      await first.end()
+      expect(await claim(other)).toEqual([])
+      expect(Math.round(((await stage.ground.due()).page ?? 0) / 1000)).toBe(
+        Math.round(((await stage.ground.nowMs()) + leaseMs) / 1000),
+      )
+      await stage.ground.passTime(121)
+      await stage.ground.beat(alive)
+      expect(await claim(other)).toMatchObject([{ attempts: 2, outcome_unknown: true }])
+    })
+
+    test('whose sender is gone is claimed by another after five seconds, in doubt, and by itself not before its lease ends', async () => {
+      const id = await open()
+      await stage.ground.beat(alive)
+      await addPage(id)
+      const inHand = (await claim()).map((page) => page.id)
+      await stage.ground.passTime(4)
+      expect(await claim(other)).toEqual([])
+      await stage.ground.passTime(1)
+      expect(await claim(alive, inHand)).toEqual([])
+      expect(await claim(other)).toMatchObject([{ attempts: 2, outcome_unknown: true }])
+    })
+
+    test('that its sender claimed and does not hold is claimed by it again, in doubt', async () => {
+      const id = await open()
+      await stage.ground.beat(alive)
+      await addPage(id)
+      const inHand = (await claim()).map((page) => page.id)
+      expect(await claim(alive, inHand)).toEqual([])
+      expect(await claim(alive)).toMatchObject([{ attempts: 2, outcome_unknown: true }])
+    })
+
+    test('is settled by the holder of its claim and nobody else', async () => {
+      const id = await open()
+      await stage.ground.beat(alive)
+      await addPage(id)
+      const [page] = await claim()
+      if (page === undefined) throw new Error('nothing claimed')
+      const accepted = { gateway: 'first', providerId: null, text: '(repeat) DOWN' }
+      await within((tx) => tx.failPage(page, other, 'not mine'))
+      await within((tx) => tx.cancelPage(page, other))
+      await within((tx) => tx.postponePage(page, other, { delayMs: 0, error: 'not mine', outcomeUnknown: true }))
+      expect(await within((tx) => tx.acceptPage(page, other, accepted))).toBe(false)
+      expect(await stage.ground.pages()).toMatchObject([{ state: 'sending', claimed_by: alive, outcome_unknown: false }])
+      expect(await within((tx) => tx.acceptPage(page, alive, accepted))).toBe(true)
+      expect(await within((tx) => tx.acceptPage(page, alive, accepted))).toBe(false)
+      expect(await stage.ground.pages()).toMatchObject([
+        { state: 'accepted', gateway: 'first', text: '(repeat) DOWN', claimed_by: null },
+      ])
+      expect((await stage.ground.due()).page).toBeNull()
+    })
+
+    test('that is put off comes again, and keeps its doubt', async () => {
+      const id = await open()
+      await stage.ground.beat(alive)
+      await addPage(id)
+      for (const outcomeUnknown of [true, false]) {
+        const [page] = await claim()
+        if (page === undefined) throw new Error('nothing claimed')
+        await within((tx) => tx.postponePage(page, alive, { delayMs: 15_000, error: 'busy', outcomeUnknown }))
+        expect(await stage.ground.pages()).toMatchObject([{ state: 'pending', last_error: 'busy', outcome_unknown: true }])
+        expect(await claim()).toEqual([])
+        await stage.ground.passTime(15)
+      }
+      expect(await claim()).toMatchObject([{ attempts: 3, outcome_unknown: true }])
+    })
+
+    test('of an incident that ends is cancelled where nobody sends it, and known as outdated where somebody does', async () => {
+      const id = await open()
+      await stage.ground.beat(alive)
+      await addPage(id)
+      const [sending] = await claim()
+      await addPage(id, { step: 1 })
+      const cancelled = await within(async (tx) => {
+        await tx.closeIncident(customerId(), id, await tx.nowMs())
+        return await tx.cancelPendingPages(customerId(), id)
+      })
+      expect(cancelled).toHaveLength(1)
+      expect((await stage.ground.pages()).map(({ state }) => state).sort()).toEqual(['cancelled', 'sending'])
+      if (sending === undefined) throw new Error('nothing claimed')
+      await within((tx) => tx.postponePage(sending, alive, { delayMs: 0, error: 'busy', outcomeUnknown: false }))
+      await addPage(id, { kind: 'resolved' })
+      const first = await claim()
+      const claims = [
+        ...first,
+        ...(await claim(
+          alive,
+          first.map((page) => page.id),
+        )),
+      ]
+      expect(claims.map(({ kind, outdated }) => [kind, outdated]).sort()).toEqual([
+        ['down', true],
+        ['resolved', false],
+      ])
+    })
+
+    test('informs whom a gateway took it for, or may have', async () => {
+      const id = await open()
+      await stage.ground.beat(alive)
+      const informed = async () =>
+        (await within((tx) => tx.readInformed(customerId(), id, 'down'))).map(({ recipient }) => recipient)
+      await addPage(id, { recipient: 'b', due_at: (await stage.ground.nowMs()) - 1000 })
+      expect(await informed()).toEqual([])
+      const [first] = await claim()
+      expect(await informed()).toEqual(['b'])
+      if (first === undefined) throw new Error('nothing claimed')
+      await within((tx) => tx.postponePage(first, alive, { delayMs: 60_000, error: 'no answer', outcomeUnknown: true }))
+      expect(await informed()).toEqual(['b'])
+      await addPage(id, { recipient: 'a', kind: 'unconfirmed' })
+      await addPage(id, { recipient: 'c' })
+      for (const page of [...(await claim()), ...(await claim())])
+        await within((tx) => tx.acceptPage(page, alive, { gateway: 'first', providerId: null, text: page.text }))
+      await addPage(id, { recipient: 'c', step: 1 })
+      await addPage(id, { recipient: 'd' })
+      for (const page of [...(await claim()), ...(await claim())])
+        await within((tx) => tx.failPage(page, alive, 'no such number'))
+      expect(await informed()).toEqual(['b', 'c'])
+    })
+  })
+
+  test('recipients of a step are those of its contacts', async () => {
+    const named = (contactIds: string[]) => within((tx) => tx.readRecipients(customerId(), contactIds))
+    expect(await named([stage.ground.contactId])).toEqual([
+      { contact_method_id: stage.ground.methodId, address: '+61400000001', contact_name: 'Alice' },
+    ])
+    expect(await named([newId()])).toEqual([])
+    const policy = await within((tx) => tx.readMonitorPolicy(customerId(), stage.ground.monitor.monitor_id))
+    expect(policy).toEqual({ steps: [{ after_s: 0, contact_ids: [stage.ground.contactId] }], repeat: 0 })
+  })
+})
