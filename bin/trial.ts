@@ -125,6 +125,8 @@ function controlCustomer(customer: Child): void {
 }
 
 function greet(state: TrialState): void {
+  // The other commands look for the trial where its data are.
+  const theSame = process.env.DATA_DIR === undefined ? '' : `DATA_DIR='${dataDir}' `
   console.log(`
   Mailscout is running.
 
@@ -135,8 +137,8 @@ function greet(state: TrialState): void {
 
   Three probes (eu, us, ap) each send a mail to scout@${demoDomains.customer} every 10 s and wait for it to come back.
 
-    Break the customer's mail    npm run trial:break
-    and mend it                  npm run trial:mend
+    Break the customer's mail    ${theSame}npm run trial:break
+    and mend it                  ${theSame}npm run trial:mend
 
   When two regions agree that mail has stopped, the SMS appears here. Ctrl-C stops everything.
 `)
