@@ -4,7 +4,7 @@
  */
 import type { Runtime } from '../../common/runtime.ts'
 import { markRepeat } from '../core/sms-text.ts'
-import { inTurn, sendThrough, unknownLast } from '../gateways/failover.ts'
+import { type Delivery, inTurn, sendThrough, unknownLast } from '../gateways/failover.ts'
 import type { Gateway } from '../gateways/gateway.ts'
 import type { ClaimedPage } from '../store/outbox.ts'
 import type { FlowContext } from './context.ts'
@@ -38,12 +38,12 @@ export class Outgoing {
 const leaseMs = 120_000
 const firstRetryMs = 2_000
 const retryMsMax = 60_000
-/** After so many attempts (about two hours) a page says nothing new any more. */
+/** After so many attempts (about two hours) news of what has passed is news no more. What lasts is told as long as it lasts. */
 const attemptsMax = 130
 /** Where each repeat may reach the phone too, there are fewer, further apart: eight in about half an hour. */
 const firstDoubtMs = 15_000
 const doubtMsMax = 480_000
-const doubtfulMax = 8
+const doubtsMax = 8
 
 /** Sends one due page; false where none is due. */
 export async function sendNextPage(context: SendContext): Promise<boolean> {
@@ -67,13 +67,12 @@ async function deliver(context: SendContext, page: ClaimedPage): Promise<void> {
     return await record(context, page, 'page_cancelled', {}, (tx) => tx.cancelPage(page, context.coordinatorId))
   }
   // In doubt, another gateway is the first each time: one that swallows must not stand before one that accepts.
-  const order = page.outcome_unknown ? inTurn(gateways, page.attempts - 1) : gateways
-  const first = await attempt(runtime, order, page, page.outcome_unknown)
+  const first = await attempt(runtime, inTurn(gateways, page.doubts), page, page.doubts > 0)
   // A gateway that fell silent may have it. None can be asked, so it is sent once more, that gateway last.
-  const repeats = first.outcome === 'unknown' && !page.outcome_unknown
+  const repeats = first.outcome === 'unknown' && page.doubts === 0
   const delivery = repeats ? await attempt(runtime, unknownLast(gateways, first.gateway), page, true) : first
   const attempts = first === delivery ? delivery.attempts : [...first.attempts, ...delivery.attempts]
-  const repeated = page.outcome_unknown || first !== delivery
+  const repeated = page.doubts > 0 || first !== delivery
   if (delivery.outcome === 'accepted') {
     return await record(context, page, 'page_accepted', { gateway: delivery.gateway, attempts }, (tx) =>
       tx.acceptPage(page, context.coordinatorId, {
@@ -87,17 +86,28 @@ async function deliver(context: SendContext, page: ClaimedPage): Promise<void> {
     .map((tried) => `${tried.gateway}: ${tried.error ?? tried.outcome}`)
     .join('; ')
     .slice(0, 1000)
-  const inDoubt = delivery.outcome === 'unknown'
-  const outcomeUnknown = first.outcome === 'unknown' || inDoubt
-  const final = page.attempts >= (inDoubt ? doubtfulMax : attemptsMax) || (delivery.outcome === 'failed' && !delivery.temporary)
-  const delayMs = Math.min((inDoubt ? firstDoubtMs : firstRetryMs) * 2 ** (page.attempts - 1), inDoubt ? doubtMsMax : retryMsMax)
+  const final = isGivenUp(page, delivery)
+  const inDoubt = first.outcome === 'unknown' || delivery.outcome === 'unknown'
   context.logger.error({ page: page.id, incident: page.incident_id, attempts, final }, 'no gateway has taken a page')
   await record(context, page, final ? 'page_failed' : null, { attempts }, (tx) =>
     final
       ? tx.failPage(page, context.coordinatorId, error)
-      : tx.postponePage(page, context.coordinatorId, { delayMs, error, outcomeUnknown }),
+      : tx.postponePage(page, context.coordinatorId, { delayMs: pauseMs(page, delivery), error, inDoubt }),
   )
 }
+
+/** What tells of the present is cancelled where that has passed: until then it is worth telling. */
+const tellsOfNow = ({ kind }: ClaimedPage): boolean => kind === 'down' || kind === 'unconfirmed'
+
+function isGivenUp(page: ClaimedPage, delivery: Delivery): boolean {
+  if (delivery.outcome === 'unknown') return page.doubts + 1 >= doubtsMax
+  return (delivery.outcome === 'failed' && !delivery.temporary) || (page.attempts >= attemptsMax && !tellsOfNow(page))
+}
+
+const pauseMs = (page: ClaimedPage, delivery: Delivery): number =>
+  delivery.outcome === 'unknown'
+    ? Math.min(firstDoubtMs * 2 ** page.doubts, doubtMsMax)
+    : Math.min(firstRetryMs * 2 ** (page.attempts - 1), retryMsMax)
 
 const textOf = (page: ClaimedPage, repeated: boolean): string => (repeated ? markRepeat(page.text) : page.text)
 

@@ -31,14 +31,15 @@ export async function insertPage(sql: Sql, page: NewPage): Promise<boolean> {
 
 export type ClaimedPage = NewPage & {
   attempts: number
-  outcome_unknown: boolean
+  /** How often it may have reached its phone: a gateway left us without an answer, or its sender died. */
+  doubts: number
   /** What it tells of is over, and it is no all-clear: nobody wants it any more. */
   outdated: boolean
 }
 
 /**
  * Takes up to `limit` due pages. One that another coordinator was sending when it vanished may or may not have reached the gateway:
- * it is taken too, with `outcome_unknown` set. So is one that bears our own claim and is not `inHand`: the database went away before
+ * it is taken too, with one doubt more. So is one that bears our own claim and is not `inHand`: the database went away before
  * it could tell us of the claim, or we it of the outcome.
  */
 export function claimDuePages(
@@ -58,11 +59,11 @@ export function claimDuePages(
         or claimed_by <> ${coordinatorId}
           and not exists (select 1 from coordinators c where c.id = claimed_by and c.seen_at > now() - interval '5 seconds'))
       order by due_at limit ${limit} for update skip locked)
-    update pages set outcome_unknown = outcome_unknown or state = 'sending', state = 'sending', attempts = attempts + 1,
+    update pages set doubts = doubts + (state = 'sending')::int, state = 'sending', attempts = attempts + 1,
       claimed_by = ${coordinatorId}, claimed_until = now() + ${leaseMs} * interval '1 millisecond'
     from due where pages.customer_id = due.customer_id and pages.id = due.id
     returning pages.customer_id, pages.id, incident_id, kind, step, round, recipient, contact_method_id, address, text, due_at, attempts,
-      outcome_unknown,
+      doubts,
       kind in ('down', 'unconfirmed') and exists (select 1 from incidents i
         where i.customer_id = pages.customer_id and i.id = incident_id and i.resolved_at is not null) as outdated`
 }
@@ -86,11 +87,11 @@ export async function postponePage(
   sql: Sql,
   page: ClaimedPage,
   coordinatorId: string,
-  postponed: { delayMs: number; error: string; outcomeUnknown: boolean },
+  postponed: { delayMs: number; error: string; inDoubt: boolean },
 ): Promise<void> {
   await sql`
     update pages set state = 'pending', due_at = now() + ${postponed.delayMs} * interval '1 millisecond', last_error = ${postponed.error},
-      outcome_unknown = outcome_unknown or ${postponed.outcomeUnknown}, claimed_by = null, claimed_until = null
+      doubts = doubts + ${postponed.inDoubt ? 1 : 0}, claimed_by = null, claimed_until = null
     where customer_id = ${page.customer_id} and id = ${page.id} and state = 'sending' and claimed_by = ${coordinatorId}`
 }
 
@@ -120,7 +121,7 @@ export function readInformed(sql: Sql, customerId: string, incidentId: string, k
   return sql<InformedRecipient[]>`
     select distinct recipient, contact_method_id, address from pages
     where customer_id = ${customerId} and incident_id = ${incidentId} and kind = ${kind}
-      and (state in ('accepted', 'sending') or outcome_unknown) order by recipient`
+      and (state in ('accepted', 'sending') or doubts > 0) order by recipient`
 }
 
 /** When the next page is due, ms since 1970, or null. */

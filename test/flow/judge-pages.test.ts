@@ -166,9 +166,7 @@ describe('sending', () => {
     const { monitor, sending } = await down()
     const busy = gateway('busy', 'GATEWAY_UNAVAILABLE', 'accepts')
     await send(sending(busy))
-    expect(await monitor.pages()).toMatchObject([
-      { state: 'pending', outcome_unknown: false, last_error: expect.stringContaining('busy') },
-    ])
+    expect(await monitor.pages()).toMatchObject([{ state: 'pending', doubts: 0, last_error: expect.stringContaining('busy') }])
     expect(await send(sending(busy))).toBe(0)
     await monitor.passTime(2)
     expect(await send(sending(busy))).toBe(1)
@@ -200,6 +198,30 @@ describe('sending', () => {
     await send(sending(silent, sound))
     expect(silent.sent).toHaveLength(1)
     expect(await monitor.pages()).toMatchObject([{ state: 'accepted', gateway: 'sound' }])
+  })
+
+  test('a page that found no gateway for long is not given up at the first doubt', async () => {
+    const { monitor, sending } = await down()
+    const away = gateway('away', 'GATEWAY_UNAVAILABLE')
+    for (let i = 0; i < 10; i++) {
+      await send(sending(away))
+      await monitor.passTime(60)
+    }
+    await send(sending(gateway('silent', 'GATEWAY_OUTCOME_UNKNOWN')))
+    expect(await monitor.pages()).toMatchObject([{ state: 'pending', attempts: 11 }])
+    await monitor.passTime(15)
+    expect(await send(sending(gateway('sound', 'accepts')))).toBe(1)
+    expect(await monitor.pages()).toMatchObject([{ state: 'accepted' }])
+  })
+
+  test.each([
+    ['a page is tried for as long as what it tells of lasts', 'down', 'pending'],
+    ['an all-clear is given up after about two hours', 'resolved', 'failed'],
+  ])('where no gateway works %s', async (_what, kind, state) => {
+    const { monitor, sending } = await down()
+    await own.admin`update pages set attempts = 200, kind = ${kind} where state = 'pending'`
+    await send(sending(gateway('away', 'GATEWAY_UNAVAILABLE')))
+    expect(await monitor.pages()).toMatchObject([{ state, attempts: 201 }])
   })
 
   test('a gateway that never answers is asked a few times, further and further apart', async () => {

@@ -11,8 +11,8 @@ export const flowMutants: Mutant[] = [
   {
     name: 'repeat-in-doubt-not-marked',
     file: 'coordinator/flow/send-pages.ts',
-    find: 'await attempt(runtime, order, page, page.outcome_unknown)',
-    replace: 'await attempt(runtime, order, page, false)',
+    find: 'await attempt(runtime, inTurn(gateways, page.doubts), page, page.doubts > 0)',
+    replace: 'await attempt(runtime, inTurn(gateways, page.doubts), page, false)',
     why: 'What a sender that died may have sent is marked as a repeat.',
     caughtBy: seeds,
   },
@@ -46,7 +46,7 @@ export const flowMutants: Mutant[] = [
   {
     name: 'doubt-waits-for-the-first-gateway',
     file: 'coordinator/flow/send-pages.ts',
-    find: 'inTurn(gateways, page.attempts - 1)',
+    find: 'inTurn(gateways, page.doubts)',
     replace: 'inTurn(gateways, 0)',
     why: 'A gateway that swallows does not stand before one that accepts.',
     caughtBy: {

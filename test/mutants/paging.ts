@@ -62,12 +62,23 @@ export const pagingMutants: Mutant[] = [
   {
     name: 'all-clear-to-who-was-not-told',
     file: 'coordinator/store/outbox.ts',
-    find: "and (state in ('accepted', 'sending') or outcome_unknown) order by recipient",
+    find: "and (state in ('accepted', 'sending') or doubts > 0) order by recipient",
     replace: 'order by recipient',
     why: 'The all-clear goes to those who were told of the trouble, and to nobody else.',
     caughtBy: {
       file: pages,
       test: 'the end of an incident > cancels what has not been sent, and says nothing to who was told nothing',
+    },
+  },
+  {
+    name: 'given-up-at-the-first-doubt',
+    file: 'coordinator/flow/send-pages.ts',
+    find: 'return page.doubts + 1 >= doubtsMax',
+    replace: 'return page.attempts >= doubtsMax',
+    why: 'Attempts in which no gateway was there do not count as doubts.',
+    caughtBy: {
+      file: 'test/flow/judge-pages.test.ts',
+      test: 'sending > a page that found no gateway for long is not given up at the first doubt',
     },
   },
   {
@@ -84,8 +95,8 @@ export const pagingMutants: Mutant[] = [
   {
     name: 'repeat-after-a-crash-not-marked',
     file: 'coordinator/store/outbox.ts',
-    find: "outcome_unknown = outcome_unknown or state = 'sending'",
-    replace: 'outcome_unknown = outcome_unknown',
+    find: "doubts = doubts + (state = 'sending')::int",
+    replace: 'doubts = doubts',
     why: 'What a vanished coordinator was sending may have been sent.',
     caughtBy: {
       file: pages,

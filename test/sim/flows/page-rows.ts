@@ -37,13 +37,13 @@ export function pageOperations(store: MemoryStore, tx: Ongoing): PageOperations 
       await tx.lock(pageKeys, key)
       if (tx.read(pageKeys, key) !== undefined) return false
       tx.write(pageKeys, key, page.id)
-      const untouched = { attempts: 0, outcome_unknown: false, gateway: null, last_error: null, ...released }
+      const untouched = { attempts: 0, doubts: 0, gateway: null, last_error: null, ...released }
       tx.write(pages, page.id, { ...page, ...untouched, state: 'pending' })
       return true
     },
     readInformed: async (_customerId, incidentId, kind) => {
       const told = ofIncident(incidentId).filter(
-        (page) => page.kind === kind && (page.state === 'accepted' || page.state === 'sending' || page.outcome_unknown),
+        (page) => page.kind === kind && (page.state === 'accepted' || page.state === 'sending' || page.doubts > 0),
       )
       const informed = told.map(({ recipient, contact_method_id, address }) => ({ recipient, contact_method_id, address }))
       return [...new Map(informed.map((who) => [`${who.recipient} ${who.address}`, who])).values()].sort((a, b) =>
@@ -75,7 +75,7 @@ export function pageOperations(store: MemoryStore, tx: Ongoing): PageOperations 
       return taken.map((page): ClaimedPage => {
         const claimed: StoredPage = {
           ...page,
-          outcome_unknown: page.outcome_unknown || page.state === 'sending',
+          doubts: page.doubts + (page.state === 'sending' ? 1 : 0),
           state: 'sending',
           attempts: page.attempts + 1,
           claimed_by: coordinatorId,
@@ -88,12 +88,12 @@ export function pageOperations(store: MemoryStore, tx: Ongoing): PageOperations 
     },
     acceptPage: (page, coordinatorId, { gateway, text }) =>
       settle(page, coordinatorId, () => ({ state: 'accepted', gateway, text, last_error: null })),
-    postponePage: async (page, coordinatorId, { delayMs, error, outcomeUnknown }) => {
+    postponePage: async (page, coordinatorId, { delayMs, error, inDoubt }) => {
       await settle(page, coordinatorId, (row) => ({
         state: 'pending',
         due_at: tx.startedMs + delayMs,
         last_error: error,
-        outcome_unknown: row.outcome_unknown || outcomeUnknown,
+        doubts: row.doubts + (inDoubt ? 1 : 0),
       }))
     },
     failPage: async (page, coordinatorId, error) => {

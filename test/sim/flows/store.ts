@@ -29,7 +29,7 @@ export type StoredPage = NewPage & {
   attempts: number
   claimed_by: string | null
   claimed_until: number | null
-  outcome_unknown: boolean
+  doubts: number
   gateway: string | null
   last_error: string | null
 }
