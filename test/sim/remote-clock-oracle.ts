@@ -142,8 +142,9 @@ function mustContradict(remote: RemoteTruth, a: Witness, b: Witness): boolean {
   const stepMs = remote.aheadMs(newer.stampedMs) - remote.aheadMs(older.stampedMs)
   const [low, high] = stepMs > 0 ? [older, newer] : [newer, older]
   const waysMs = low.stampedMs - low.sentMs + (high.returnedMs - high.stampedMs)
-  // What is told of a time is wrong by this, which the errors told allow for and which may take room or give it.
-  const wrongMs = high.run.sent_ms - high.sentMs - (low.run.sent_ms - low.sentMs)
+  // What is told of the start of the one way and of the end of the other is wrong by this, which the errors told allow for and which may
+  // take room or give it: an end is also wrong by what its probe's clock was set by before the last byte left.
+  const wrongMs = toldReturnMs(high) - high.returnedMs - (low.run.sent_ms - low.sentMs)
   const spanMs = Math.max(a.returnedMs, b.returnedMs) - Math.min(a.sentMs, b.sentMs)
   const driftsMs = (2 * allowedPpm * spanMs) / 1e6
   return Math.abs(stepMs) > waysMs + wrongMs + a.run.error_ms + b.run.error_ms + 2 * driftsMs + roundingMs

@@ -113,6 +113,25 @@ describe('what the oracle excuses', () => {
     expect(judge(remote, mails, { run_ids: new Set(['a']), offset_ms: 0 })).toBe('wrong')
   })
 
+  // Set back, the dialogue seems shorter and the way longer than they were; the error told is larger by as much, either way.
+  const setDuringDialogue = (from: Witness, byMs: number): Witness => {
+    const { run } = from
+    return { ...from, run: { ...run, transit_ms: run.transit_ms - byMs, error_ms: run.error_ms + Math.abs(byMs) } }
+  }
+
+  it.each([
+    ['hides a step where it was set back', -300, 10, 600],
+    ['hides none that is larger than its ways, its error and what it was set by', -300, 10, 650],
+    ['that was set forward leaves as much less room', 300, 400, 450],
+  ])('a probe whose clock was set before the last byte left: %s', (_, probeSetMs, backMs, stepMs) => {
+    const remote = setAtMin([5, stepMs])
+    const mails = [mail(remote, 'a', 4.9, 10, 10), setDuringDialogue(mail(remote, 'b', 5.1, 10, backMs), probeSetMs)]
+    const room = stepMs === 600
+    expect(judge(remote, mails)).toBe(room ? 'unnoticed_step' : 'held')
+    const told = judge(remote, mails, { run_ids: new Set(['a', 'b']), step_ms: null })
+    expect(told).toBe(room ? 'unnoticed_step' : 'wrong')
+  })
+
   it('a mail that was under way over the step and is back later than one that was stamped after it', () => {
     const remote = setAtMin([5, 60_000])
     const mails = [mail(remote, 'held', 0, 100, 10 * minuteMs), mail(remote, 'quick', 6, 10, 10)]
