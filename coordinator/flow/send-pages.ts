@@ -68,8 +68,8 @@ async function deliver(context: SendContext, page: ClaimedPage): Promise<void> {
   }
   // In doubt, another gateway is the first each time: one that swallows must not stand before one that accepts.
   const first = await attempt(runtime, inTurn(gateways, page.doubts), page, page.doubts > 0)
-  // A gateway that fell silent may have it. None can be asked, so it is sent once more, that gateway last.
-  const repeats = first.outcome === 'unknown' && page.doubts === 0
+  // A gateway that fell silent may have it. None can be asked, so it is sent once more, that gateway last; and so again before it is given up.
+  const repeats = first.outcome === 'unknown' && (page.doubts === 0 || page.doubts + 1 >= doubtsMax)
   const delivery = repeats ? await attempt(runtime, unknownLast(gateways, first.gateway), page, true) : first
   const attempts = first === delivery ? delivery.attempts : [...first.attempts, ...delivery.attempts]
   const repeated = page.doubts > 0 || first !== delivery

@@ -100,7 +100,8 @@ function unmarkedDuplicates({ sms, pages, monitors }: History): string[] {
   const byPlace = Map.groupBy(pages, ({ incidentId, kind, step, round, to }) => `${incidentId} ${kind} ${step} ${round} ${to}`)
   const often = (groups: Map<string, readonly unknown[]>, allowed: number) =>
     [...groups].flatMap(([what, same]) => (same.length > allowed ? [`${what}: ${same.length} times`] : []))
-  const allowed = (what: string) => (/: DOWN /.test(what) ? rounds : 1)
+  // Each round of a policy rings with the words of the first.
+  const allowed = (what: string) => (/: (DOWN|UNSTABLE) /.test(what) ? rounds : 1)
   return [
     ...[...byText].flatMap(([what, same]) => (same.length > allowed(what) ? [`${what}: ${same.length} times`] : [])),
     ...often(byPage, 1),

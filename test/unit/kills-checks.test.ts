@@ -143,6 +143,15 @@ describe('pages', () => {
     expect(spoiled({ sms: [...well.sms, again('DOWN broken-1 1. Code K7QX')] })).toEqual(['an unmarked SMS came twice'])
   })
 
+  test.each(['DOWN', 'UNSTABLE'])('a second round rings once more with the words %s, and the first only once', (word) => {
+    const text = `${word} broken-1 1. Code K7QX`
+    const pages = [...well.pages, { ...page('round', 'down', phone, 124_000), round: 1 }]
+    const rung = [...well.sms.map((one) => (one.pageId === 'first' ? { ...one, text } : one)), again(text, 'round')]
+    const monitors = well.monitors.map((monitor) => ({ ...monitor, policy: { ...monitor.policy, repeat: 1 } }))
+    expect(spoiled({ pages, sms: rung, monitors })).not.toContain('an unmarked SMS came twice')
+    expect(spoiled({ pages, sms: rung })).toContain('an unmarked SMS came twice')
+  })
+
   test('a page of the same kind, step, round and phone is a double, whatever its id', () => {
     const pages = [...well.pages, { ...page('other', 'down', phone, 121_000), state: 'cancelled' }]
     expect(spoiled({ pages })).toEqual(['an unmarked SMS came twice'])
