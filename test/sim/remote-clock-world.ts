@@ -20,6 +20,7 @@ export class RemoteTruth {
   readonly beyond: boolean
   readonly #aheadMs: number
   readonly #drifts: readonly { fromMs: number; ppm: number }[]
+  readonly #known = new Map<number, number>()
 
   constructor(aheadMs: number, drifts: readonly { fromMs: number; ppm: number }[], steps: readonly Step[]) {
     this.#aheadMs = aheadMs
@@ -28,7 +29,16 @@ export class RemoteTruth {
     this.beyond = drifts.some(({ ppm }) => Math.abs(ppm) > allowedPpm)
   }
 
+  /** Asked of the same few moments again and again. */
   aheadMs(trueMs: number): number {
+    const known = this.#known.get(trueMs)
+    if (known !== undefined) return known
+    const aheadMs = this.#readAheadMs(trueMs)
+    this.#known.set(trueMs, aheadMs)
+    return aheadMs
+  }
+
+  #readAheadMs(trueMs: number): number {
     const drifted = this.#drifts.map(({ fromMs, ppm }, index) => {
       const toMs = Math.min(trueMs, this.#drifts[index + 1]?.fromMs ?? trueMs)
       return (Math.max(0, toMs - fromMs) * ppm) / 1e6
