@@ -25,3 +25,9 @@ export const linkSilenceMsMax = 45_000
 export const lateMailMsMax = 24 * 3_600_000
 /** The text of a mail server's reply kept as evidence; RFC 5321 §4.5.3.1.5 allows 512 octets a line. */
 export const serverWordsMax = 1000
+
+/**
+ * A probe starts control trips no more often than this: a responder answers it 600 times an hour (DESIGN 3.1), and in a long outage the
+ * proof of health must not run dry.
+ */
+export const controlTurnMs = 7000

@@ -3,10 +3,9 @@
  * them all. They go to two references at the same time: where neither mail returns, it was our own side, and where one does, the other
  * reference is out of order.
  */
+import { controlTurnMs } from '../common/limits.ts'
 import type { Reference } from '../common/wire/test.ts'
 
-/** A responder answers each probe 600 times an hour (DESIGN 3.1): in a long outage the proof of health must not run dry. */
-const turnMsMin = 7000
 /** The longest time that a control trip gets; half of the test's own where that is shorter, so that one sent with it ends before it. */
 const timeoutMsMax = 60_000
 /** Turns older than this serve nobody any more: no test lasts so long without asking again. */
@@ -56,7 +55,7 @@ export class ControlTurns {
 
   started(ids: readonly string[], { timeoutMs }: ControlTurn, nowMs: number): void {
     this.#wantedTimeoutMs = null
-    this.#freeAtMs = nowMs + turnMsMin
+    this.#freeAtMs = nowMs + controlTurnMs
     this.#turns = this.#turns.filter((turn) => nowMs - turn.startedMs < rememberedMs)
     this.#turns.push({ startedMs: nowMs, timeoutMs, underWay: new Set(ids), returned: false })
   }

@@ -2,6 +2,7 @@
  * What a probe has proved of its own health, as parts of a query over `probes p`. Its times are put right by what the probe last knew of
  * its own clock, as those of its tests are: otherwise a wrong clock would make a proof too old, or good for ever.
  */
+import { controlTurnMs } from '../../common/limits.ts'
 import { proofWaitMs } from '../core/verdict.ts'
 import type { Part, Sql } from './connection.ts'
 
@@ -19,14 +20,16 @@ const besideTest = (sql: Sql, startedAt: Part): Part =>
   sql`${startedAt} between r.started_at and r.finished_at + ${proofWaitMs} * interval '1 millisecond'`
 
 /**
- * A control trip of the probe was lost while the test `r` ran, and the probe itself is to blame. It is not where the reference is out of
+ * A control trip of the probe was lost while the test `r` ran, or so shortly before that none could be sent with it, and the probe itself
+ * is to blame. It is not where the reference is out of
  * order: mail sent elsewhere at the same time has come back, as a probe sends to two references at once (probe/control.ts), and the
  * reference does not answer the next trips either. Both times are those of the probe's own clock, and need no putting right.
  */
 export const doubted = (sql: Sql, domain: Part): Part => sql`(${needsProof(sql)} and
   exists (
     select from control_trips c
-    where c.probe_id = r.probe_id and c.started_at between r.started_at and r.finished_at and c.returned_at is null
+    where c.probe_id = r.probe_id and c.returned_at is null
+      and c.started_at between r.started_at - ${controlTurnMs} * interval '1 millisecond' and r.finished_at
       and (
         exists (
           select from control_trips o where o.probe_id = c.probe_id and o.reference = c.reference and o.returned_at is not null

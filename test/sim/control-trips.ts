@@ -1,4 +1,5 @@
 /** What the control trips beside a test say of the probe's own health: coordinator/store/proofs.ts, retold in memory. */
+import { controlTurnMs } from '../../common/limits.ts'
 import { proofWaitMs } from '../../coordinator/core/verdict.ts'
 
 /** `elsewhere`: mail that the probe sent to another monitor at the same time has come back. */
@@ -12,10 +13,11 @@ export function besideTest(
   trips: readonly ControlFact[],
 ): { doubted: boolean; proved: boolean } {
   const isBeside = ({ startedMs }: ControlFact) => startedMs >= test.startedMs && startedMs <= test.finishedMs + proofWaitMs
-  const near = trips.filter(({ startedMs }) => startedMs >= test.startedMs - pairMs && startedMs <= test.finishedMs + proofWaitMs)
+  const sinceMs = test.startedMs - controlTurnMs
+  const near = trips.filter(({ startedMs }) => startedMs >= sinceMs - pairMs && startedMs <= test.finishedMs + proofWaitMs)
   const returns = near.filter(({ returned }) => returned)
   const isDoubt = (lost: ControlFact): boolean => {
-    if (lost.returned || lost.startedMs < test.startedMs || lost.startedMs > test.finishedMs) return false
+    if (lost.returned || lost.startedMs < sinceMs || lost.startedMs > test.finishedMs) return false
     const answersNext = returns.some(
       (next) => next.reference === lost.reference && next.startedMs > lost.startedMs && isBeside(next),
     )

@@ -18,7 +18,25 @@ export const controlTripCases: ControlTripCase[] = [
   { what: 'one returned that was sent later', trips: [{ to: 'a', atS: 661 }], doubted: false, proved: false },
   { what: 'one returned that was sent before', trips: [{ to: 'a', atS: -1 }], doubted: false, proved: false },
   { what: 'one was lost', trips: [{ to: 'a', atS: 120, lost: true }], doubted: true, proved: false },
-  { what: 'one was lost before', trips: [{ to: 'a', atS: -1, lost: true }], doubted: false, proved: false },
+  { what: 'one was lost long before', trips: [{ to: 'a', atS: -8, lost: true }], doubted: false, proved: false },
+  {
+    what: 'one was lost just before, so that none could be sent with the test, and the next returned',
+    trips: [
+      { to: 'a', atS: -0.4, lost: true },
+      { to: 'a', atS: 6.6 },
+    ],
+    doubted: true,
+    proved: true,
+  },
+  {
+    what: 'one of two was lost just before, and the other returned',
+    trips: [
+      { to: 'a', atS: -0.4, lost: true },
+      { to: 'b', atS: -0.4 },
+    ],
+    doubted: false,
+    proved: false,
+  },
   { what: 'one was lost after', trips: [{ to: 'a', atS: 601, lost: true }], doubted: false, proved: false },
   {
     what: 'one of two that were sent at the same time returned: the other reference is out of order',
