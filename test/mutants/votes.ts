@@ -77,6 +77,17 @@ export const verdictMutants: Mutant[] = [
     caughtBy: { file: verdict, test: 'a verdict > a proof from before the test was sent proves nothing about it' },
   },
   {
+    name: 'loss-just-before-ignored',
+    file: 'coordinator/store/proofs.ts',
+    find: 'and c.started_at between r.started_at - ',
+    replace: 'and c.started_at between r.started_at - 0 * ',
+    why: 'A test that was sent right after a lost control trip had none of its own, and is in doubt as well.',
+    caughtBy: {
+      file: 'test/flow/judge-proofs.test.ts',
+      test: 'the control trips beside a test > one was lost just before, so that none could be sent with the test, and the next returned',
+    },
+  },
+  {
     name: 'doubts-ignored',
     file: 'coordinator/core/verdict.ts',
     find: 'if (doubted) return false',
