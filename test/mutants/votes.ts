@@ -84,7 +84,7 @@ export const verdictMutants: Mutant[] = [
     why: 'A test that was sent right after a lost control trip had none of its own, and is in doubt as well.',
     caughtBy: {
       file: 'test/flow/judge-proofs.test.ts',
-      test: 'the control trips beside a test > one was lost just before, so that none could be sent with the test, and the next returned',
+      test: 'the control trips beside a test > one was lost just before, none with it',
     },
   },
   {

@@ -20,7 +20,7 @@ export const controlTripCases: ControlTripCase[] = [
   { what: 'one was lost', trips: [{ to: 'a', atS: 120, lost: true }], doubted: true, proved: false },
   { what: 'one was lost long before', trips: [{ to: 'a', atS: -8, lost: true }], doubted: false, proved: false },
   {
-    what: 'one was lost just before, so that none could be sent with the test, and the next returned',
+    what: 'one was lost just before, none with it',
     trips: [
       { to: 'a', atS: -0.4, lost: true },
       { to: 'a', atS: 6.6 },
