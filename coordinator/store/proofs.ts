@@ -15,9 +15,13 @@ export const newestProof = (sql: Sql, domain: Part): Part =>
 /** A test that came back needs no proof, and none is looked for. */
 const needsProof = (sql: Sql): Part => sql`r.outcome not in ('ok', 'slow')`
 
+/** A test that timed out has lasted its timeout, also where somebody has set the probe's clock back while it ran. */
+const finishedAt = (sql: Sql): Part => sql`(case when r.outcome = 'timeout' then greatest(r.finished_at, r.started_at + (
+  select m.timeout_s * interval '1 second' from monitors m where m.customer_id = r.customer_id and m.id = r.monitor_id)) else r.finished_at end)`
+
 /** While the test `r` ran, or soon after it. */
 const besideTest = (sql: Sql, startedAt: Part): Part =>
-  sql`${startedAt} between r.started_at and r.finished_at + ${proofWaitMs} * interval '1 millisecond'`
+  sql`${startedAt} between r.started_at and ${finishedAt(sql)} + ${proofWaitMs} * interval '1 millisecond'`
 
 /**
  * A control trip of the probe was lost while the test `r` ran, or so shortly before that none could be sent with it, and the probe itself
@@ -29,7 +33,7 @@ export const doubted = (sql: Sql, domain: Part): Part => sql`(${needsProof(sql)}
   exists (
     select from control_trips c
     where c.probe_id = r.probe_id and c.returned_at is null
-      and c.started_at between r.started_at - ${controlTurnMs} * interval '1 millisecond' and r.finished_at
+      and c.started_at between r.started_at - ${controlTurnMs} * interval '1 millisecond' and ${finishedAt(sql)}
       and (
         exists (
           select from control_trips o where o.probe_id = c.probe_id and o.reference = c.reference and o.returned_at is not null

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { recordProofs } from '../../coordinator/store/ingest.ts'
 import { loadEvidence, lockMonitor } from '../../coordinator/store/judging.ts'
 import { findMonitors } from '../../coordinator/store/monitors.ts'
-import { controlTripCases } from '../support/control-trip-cases.ts'
+import { type ControlTripCase, controlTripCases } from '../support/control-trip-cases.ts'
 import { freshDatabase, type TestDatabase } from '../support/database.ts'
 import { WatchedMonitor } from '../support/watched-monitor.ts'
 
@@ -17,13 +17,20 @@ afterAll(() => own?.drop())
 const testAgoS = 8 * 3600
 
 describe('the control trips beside a test', () => {
-  test.each(controlTripCases)('$what', async ({ trips, elsewhereAtS, doubted, proved }) => {
+  /** `tookS`: as the probe's clock tells it. */
+  const expectIn = async ({ trips, elsewhereAtS, doubted, proved }: ControlTripCase, tookS?: number) => {
     const monitor = await WatchedMonitor.create(own, { regions: ['eu'] })
     const controls = trips.map(({ to, atS, lost }) => {
       const trip = { ...monitor.controlTrip(testAgoS - atS), reference: `echo@${to}.example` }
       return lost === undefined ? trip : { ...trip, returned_at: null, outcome: 'timeout' as const, rtt_ms: null }
     })
-    await monitor.report('eu', [{ outcome: 'timeout', agoS: testAgoS, cause: 'retest', attempt: 2 }], { controls })
+    await monitor.report(
+      'eu',
+      [{ outcome: 'timeout', agoS: testAgoS, cause: 'retest', attempt: 2, ...(tookS === undefined ? {} : { tookS }) }],
+      {
+        controls,
+      },
+    )
     if (elsewhereAtS !== undefined) {
       const started_at = monitor.startMs - (testAgoS - elsewhereAtS) * 1000
       await recordProofs(monitor.sql, monitor.probe('eu').id, [
@@ -36,5 +43,9 @@ describe('the control trips beside a test', () => {
     expect(evidence.vantages[0]?.tests).toMatchObject([{ outcome: 'timeout', doubted, proved }])
     const [shown] = await findMonitors(monitor.sql, monitor.customerId, [monitor.id])
     expect(shown?.standing[0]?.test).toMatchObject({ doubted, proved })
-  })
+  }
+
+  test.each(controlTripCases)('$what', (trips) => expectIn(trips))
+
+  test.each(controlTripCases)('$what, and the clock was set back meanwhile', (trips) => expectIn(trips, 16))
 })

@@ -189,7 +189,7 @@ export class Results {
       finished_ms: result.finished_at + rightMs,
       outcome,
       ...{ doubted: false, proved: false },
-      own: { startedMs: result.started_at, finishedMs: result.finished_at },
+      own: { startedMs: result.started_at, finishedMs: this.#endedMs(result) },
     })
     if (isFailure(outcome) && isLateNews(result.finished_at + rightMs, this.#around.events.nowMs))
       this.#lateSinceMs = Math.min(this.#lateSinceMs ?? Number.POSITIVE_INFINITY, result.started_at + rightMs)
@@ -205,6 +205,12 @@ export class Results {
       const besideMs = result.finished_at + rightMs - 10_000
       if (this.#around.busy && this.#around.sideWorks(probe.id, besideMs)) known.proofMs = Math.max(known.proofMs ?? 0, besideMs)
     }
+  }
+
+  /** A test that timed out has lasted its timeout, also where the probe's clock was set back while it ran. */
+  #endedMs({ outcome, started_at, finished_at }: TestResult): number {
+    const leastMs = outcome === 'timeout' ? this.#around.rules.timeout_s * 1000 : 0
+    return Math.max(finished_at, started_at + leastMs)
   }
 
   #keepDetail({ id, outcome, detail }: TestResult): void {
