@@ -69,7 +69,7 @@ async function deliver(context: SendContext, page: ClaimedPage): Promise<void> {
   // In doubt, another gateway is the first each time: one that swallows must not stand before one that accepts.
   const first = await attempt(runtime, inTurn(gateways, page.doubts), page, page.doubts > 0)
   // A gateway that fell silent may have it. None can be asked, so it is sent once more, that gateway last; and so again before it is given up.
-  const repeats = first.outcome === 'unknown' && (page.doubts === 0 || page.doubts + 1 >= doubtsMax)
+  const repeats = first.outcome === 'unknown' && (page.doubts === 0 || isLastDoubt(page))
   const delivery = repeats ? await attempt(runtime, unknownLast(gateways, first.gateway), page, true) : first
   const attempts = first === delivery ? delivery.attempts : [...first.attempts, ...delivery.attempts]
   const repeated = page.doubts > 0 || first !== delivery
@@ -99,8 +99,10 @@ async function deliver(context: SendContext, page: ClaimedPage): Promise<void> {
 /** What tells of the present is cancelled where that has passed: until then it is worth telling. */
 const tellsOfNow = ({ kind }: ClaimedPage): boolean => kind === 'down' || kind === 'unconfirmed'
 
+const isLastDoubt = ({ doubts }: ClaimedPage): boolean => doubts + 1 >= doubtsMax
+
 function isGivenUp(page: ClaimedPage, delivery: Delivery): boolean {
-  if (delivery.outcome === 'unknown') return page.doubts + 1 >= doubtsMax
+  if (delivery.outcome === 'unknown') return isLastDoubt(page)
   return (delivery.outcome === 'failed' && !delivery.temporary) || (page.attempts >= attemptsMax && !tellsOfNow(page))
 }
 

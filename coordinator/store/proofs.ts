@@ -25,9 +25,9 @@ const besideTest = (sql: Sql, startedAt: Part): Part =>
 
 /**
  * A control trip of the probe was lost while the test `r` ran, or so shortly before that none could be sent with it, and the probe itself
- * is to blame. It is not where the reference is out of
- * order: mail sent elsewhere at the same time has come back, as a probe sends to two references at once (probe/control.ts), and the
- * reference does not answer the next trips either. Both times are those of the probe's own clock, and need no putting right.
+ * is to blame. It is not where the reference is out of order: mail sent elsewhere at the same time has come back, as a probe sends to two
+ * references at once (probe/control.ts), and the reference does not answer the next trips either. Both times are those of the probe's own
+ * clock, and need no putting right.
  */
 export const doubted = (sql: Sql, domain: Part): Part => sql`(${needsProof(sql)} and
   exists (

@@ -21,9 +21,9 @@ export const careful =
     const transaction = begin(async (sql) => {
       try {
         const value = await work(untilGone(sql, () => isGone))
-        return isGone ? await never : { value }
+        return isGone ? await never() : { value }
       } catch (error) {
-        if (isGone || isConnectionFault(error)) return await never
+        if (isGone || isConnectionFault(error)) return await never()
         throw error
       }
     })
@@ -34,7 +34,8 @@ export const careful =
     return value
   }
 
-const never = new Promise<never>(() => {})
+/** One for each: who waits for a promise that all share is kept with it for ever. */
+const never = () => new Promise<never>(() => {})
 
 /** Statements of the work, none after the end of the connection. */
 const untilGone = (sql: postgres.TransactionSql, isGone: () => boolean): postgres.TransactionSql =>

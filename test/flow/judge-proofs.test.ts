@@ -18,19 +18,15 @@ const testAgoS = 8 * 3600
 
 describe('the control trips beside a test', () => {
   /** `tookS`: as the probe's clock tells it. */
-  const expectIn = async ({ trips, elsewhereAtS, doubted, proved }: ControlTripCase, tookS?: number) => {
+  const expectIn = async ({ trips, elsewhereAtS, doubted, proved }: ControlTripCase, tookS = 600) => {
     const monitor = await WatchedMonitor.create(own, { regions: ['eu'] })
     const controls = trips.map(({ to, atS, lost }) => {
       const trip = { ...monitor.controlTrip(testAgoS - atS), reference: `echo@${to}.example` }
       return lost === undefined ? trip : { ...trip, returned_at: null, outcome: 'timeout' as const, rtt_ms: null }
     })
-    await monitor.report(
-      'eu',
-      [{ outcome: 'timeout', agoS: testAgoS, cause: 'retest', attempt: 2, ...(tookS === undefined ? {} : { tookS }) }],
-      {
-        controls,
-      },
-    )
+    await monitor.report('eu', [{ outcome: 'timeout', agoS: testAgoS, cause: 'retest', attempt: 2, tookS }], {
+      controls,
+    })
     if (elsewhereAtS !== undefined) {
       const started_at = monitor.startMs - (testAgoS - elsewhereAtS) * 1000
       await recordProofs(monitor.sql, monitor.probe('eu').id, [

@@ -1,9 +1,7 @@
 /** What paging relies on in its store, held by both: what is claimed, by whom, how long, and what becomes of it. */
 import { describe, expect, test } from 'vitest'
-import { alive, onBothStores, other } from '../support/both-stores.ts'
+import { alive, leaseMs, onBothStores, other } from '../support/both-stores.ts'
 import { newId } from '../support/watched-monitor.ts'
-
-const leaseMs = 120_000
 
 onBothStores((stage) => {
   const { within, open, pageOf, addPage, claim, customerId, holding } = stage

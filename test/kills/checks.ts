@@ -10,6 +10,7 @@ import {
   type SeenIncident,
   type SeenPage,
   type Sms,
+  servedShare,
   serviceTimes,
   totalWithin,
   union,
@@ -250,9 +251,7 @@ function afterServed(served: readonly Interval[], sinceMs: number, lengthMs: num
 }
 
 function hardlyServed(history: History): string[] {
-  const service = serviceTimes(history)
-  const fromMs = service[0]?.fromMs ?? 0
-  const share = totalWithin(service, fromMs, history.endedMs) / (history.endedMs - fromMs)
+  const share = servedShare(history)
   return share >= servedShareMin
     ? []
     : [`${Math.round(100 * share)} % of the time; at least ${100 * servedShareMin} % are wanted`]

@@ -1,6 +1,6 @@
 /** A run in figures. */
 import { type Fault, handovers } from './checks.ts'
-import { gaps, isRepeat, type Life, quantile, serviceTimes, totalWithin } from './history.ts'
+import { gaps, isRepeat, type Life, quantile, servedShare, serviceTimes } from './history.ts'
 import type { Ran } from './run.ts'
 import { stepsOf } from './steps.ts'
 
@@ -28,7 +28,7 @@ export function figuresOf({ history, killed, batches, acknowledgementsMs }: Ran,
     kills: killed,
     monitors: history.monitors.length,
     seconds: round((history.endedMs - firstMs) / 1000),
-    served_percent: round((100 * totalWithin(service, firstMs, history.endedMs)) / (history.endedMs - firstMs)),
+    served_percent: round(100 * servedShare(history)),
     results: history.results.length,
     acknowledged: history.acknowledged.length,
     batches,

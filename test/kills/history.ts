@@ -137,6 +137,13 @@ export const longestServed = (service: readonly Interval[], fromMs: number, toMs
 export const totalWithin = (intervals: readonly Interval[], fromMs: number, toMs: number): number =>
   intersect(intervals, [{ fromMs, toMs }]).reduce((sum, piece) => sum + piece.toMs - piece.fromMs, 0)
 
+/** The share of the time since it began in which there was service. */
+export function servedShare(history: History): number {
+  const service = serviceTimes(history)
+  const fromMs = service[0]?.fromMs ?? 0
+  return totalWithin(service, fromMs, history.endedMs) / (history.endedMs - fromMs)
+}
+
 export const overlaps = (interval: Interval, fromMs: number, toMs: number): boolean =>
   interval.fromMs <= toMs && interval.toMs >= fromMs
 

@@ -211,9 +211,8 @@ async function atRest({ api, coordinators }: Installation, { say, signal }: RunO
     const told = new Set(pages.data.map(({ incident_id }) => incident_id))
     // An unstable incident stays open for half an hour more; but the fleet guard may still hold its first page.
     const unwell = monitors.filter(({ decision, decision_reason }) => decision !== 'up' && decision_reason !== 'flapping')
-    const untold = ({ id, acknowledged_at }: { id: string; acknowledged_at: string | null }) =>
-      !told.has(id) && acknowledged_at === null
-    const busy = unwell.length + open.filter((incident) => !incident.flapping || untold(incident)).length
+    const unsettled = open.filter(({ id, flapping, acknowledged_at }) => !flapping || (!told.has(id) && acknowledged_at === null))
+    const busy = unwell.length + unsettled.length
     const waiting = pages.data.filter(({ state }) => state === 'pending' || state === 'sending').length
     if (busy + waiting === 0) return
     if (Date.now() > deadlineMs)

@@ -73,7 +73,7 @@ export const pagingMutants: Mutant[] = [
   {
     name: 'given-up-at-the-first-doubt',
     file: 'coordinator/flow/send-pages.ts',
-    find: 'return page.doubts + 1 >= doubtsMax',
+    find: 'return isLastDoubt(page)',
     replace: 'return page.attempts >= doubtsMax',
     why: 'Attempts in which no gateway was there do not count as doubts.',
     caughtBy: {

@@ -8,7 +8,7 @@ import { newId } from './watched-monitor.ts'
 
 /** Two coordinators. */
 export const [alive, other] = [newId(), newId()]
-const leaseMs = 120_000
+export const leaseMs = 120_000
 export const cause = { outcome: 'timeout' as const, place: null, text: 'mail accepted, not back in 10 min' }
 
 /** A monitor, its incidents and pages, on ground that is new for each test. */

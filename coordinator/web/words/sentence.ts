@@ -17,9 +17,9 @@ export function statusSentence(monitors: readonly Monitor[], incidents: readonly
   if (first === undefined) return { tone: 'idle', decision: null, text: quietSentence(monitors, nowMs), rest: null }
   const affected = alarming.filter((monitor) => monitor.decision === first)
   const tone = decisionMark(first).tone
-  const open = affected.map((monitor) => openIncident(monitor, incidents))
-  const clause = first === 'down' && open.every((incident) => incident?.flapping) ? comesAndGoes : clauses[first]
-  const text = `${counted(affected.length, monitors.length)} ${clause(affected.length)}${sinceWords(first, affected, incidents, nowMs)}`
+  const troubled = affected.map((monitor) => ({ monitor, incident: openIncident(monitor, incidents) }))
+  const clause = first === 'down' && troubled.every(({ incident }) => incident?.flapping) ? comesAndGoes : clauses[first]
+  const text = `${counted(affected.length, monitors.length)} ${clause(affected.length)}${sinceWords(first, troubled, nowMs)}`
   return { tone, decision: first, text, rest: restSentence(alarming, first, monitors.length - alarming.length) }
 }
 
@@ -49,18 +49,19 @@ const clauses: Record<Decision, (count: number) => string> = {
 /** Mail may be passing just now: that it is down would be no news to believe. */
 const comesAndGoes = (count: number): string => `${be(count)} down on and off`
 
+type Troubled = { monitor: Monitor; incident: Incident | undefined }
 const openIncident = (monitor: Monitor, incidents: readonly Incident[]): Incident | undefined =>
   incidents.find(({ monitor_id, resolved_at }) => monitor_id === monitor.id && resolved_at === null)
 
 /** Only a state that wakes people has its time in the headline. */
-function sinceWords(decision: Decision, affected: readonly Monitor[], incidents: readonly Incident[], nowMs: number): string {
+function sinceWords(decision: Decision, troubled: readonly Troubled[], nowMs: number): string {
   if (decision !== 'down' && decision !== 'unconfirmed') return ''
-  const sinceMs = affected
-    .map((monitor) => timeOf(openIncident(monitor, incidents)?.since_at ?? monitor.decision_since))
+  const sinceMs = troubled
+    .map(({ monitor, incident }) => timeOf(incident?.since_at ?? monitor.decision_since))
     .filter((timeMs) => !Number.isNaN(timeMs))
   if (sinceMs.length === 0) return ''
   const firstMs = Math.min(...sinceMs)
-  return `${affected.length > 1 ? ', the first' : ''} since ${utc(firstMs, nowMs)} (${howLong(nowMs - firstMs).replaceAll(' ', '\u00a0')})`
+  return `${troubled.length > 1 ? ', the first' : ''} since ${utc(firstMs, nowMs)} (${howLong(nowMs - firstMs).replaceAll(' ', '\u00a0')})`
 }
 
 function restSentence(monitors: readonly Monitor[], first: Decision, maintained: number): string | null {
