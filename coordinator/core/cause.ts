@@ -35,49 +35,61 @@ export function describeCause(
   if (best === undefined) return { outcome: 'no_data', place: null, text: 'no probe has a result to show' }
   const { vote, outcome, test, diagnosis } = best
   if (diagnosis === null) return { outcome, place: null, text: 'mail returns' }
-  const place = vote.vote === 'abstain' ? 'our_side' : diagnosis.place
-  return { outcome, place, text: sentence(diagnosis, test, timeoutS) }
+  const seen = sentence(diagnosis, test, timeoutS)
+  if (vote.vote !== 'abstain') return { outcome, place: diagnosis.place, text: seen }
+  const why = diagnosis.place === 'our_side' ? undefined : whyNotCounted[vote.reason]
+  return { outcome, place: 'our_side', text: why === undefined ? seen : `${why}: ${seen}` }
 }
 
+/** Why the word of a probe does not count, before what it saw: whoever reads that must know at once that the trouble may be ours. */
+const whyNotCounted: Partial<Record<VoteView['reason'], string>> = {
+  probe_unproven: 'our probe unproven',
+  fails_widely: 'our probe fails widely',
+  never_passed_greylisting: 'our probe perhaps greylisted',
+}
+
+/** First what happened, then the words of who said so, then the host: a text that is cut at its end loses the name first. */
 function sentence({ evidence, words }: Diagnosis, { detail, late }: TestEvidence, timeoutS: number): string {
-  const server = detail.mx ?? 'the mail server'
   const said = words === null ? '' : `: ${words}`
+  // The words of a bounce are not those of the first server.
+  const by = detail.mx === undefined || detail.dsn_words !== undefined ? '' : ` (${detail.mx})`
   const notBack = `not back in ${formatDuration(timeoutS * 1000)}`
   const after = late === null ? '' : `, after ${formatDuration(late.rtt_ms)}`
   switch (evidence) {
     case 'not_run':
-      return 'the test could not run'
+      return 'our probe could not run the test'
     case 'blocked':
-      return `${server} blocks our address${said}`
+      return `our address is blocked${said}${by}`
     case 'late_on_the_way_back':
-      return `mail comes back late${after}, held on its way back`
+      return `mail late on its way back${after}${said}`
     case 'late':
-      return `mail comes back late${after}`
+      return `mail comes back late${after}${said}`
     case 'no_route':
       return `no mail server is found in DNS${said}`
     case 'no_connection':
-      return brokeOff(detail.stage) ? `${server} breaks off at ${detail.stage}${said}` : `no connection to ${server}`
+      if (brokeOff(detail.stage)) return `connection breaks off at ${detail.stage}${said}${by}`
+      return `no connection to ${detail.mx ?? 'the mail server'}`
     case 'no_tls':
-      return `no TLS with ${server}${said}`
+      return `no TLS${said}${by}`
     case 'no_login':
-      return `login fails${said}`
+      return `login fails${said}${by}`
     case 'refused':
-      return `${server} refuses the mail${said}`
+      return `mail refused${said}${by}`
     case 'deferred':
-      return `${server} defers the mail${said}`
+      return `mail deferred${said}${by}`
     case 'unstamped':
       return 'mail came back without the stamp of the responder'
     case 'responder_failed':
-      return `the responder fails${said}`
+      return `responder fails${said}`
     case 'bounced_after_delay':
     case 'bounced':
       return `mail bounced${said}`
     case 'delayed':
-      return `mail accepted, then held up${said}`
+      return `mail held up${said}`
     case 'unanswered':
-      return `${server} took the mail without an answer, ${notBack}`
+      return `no answer to the mail, ${notBack}${by}`
     case 'nothing':
-      return `mail accepted, ${notBack}`
+      return `mail accepted, ${notBack}${said}${by}`
   }
 }
 

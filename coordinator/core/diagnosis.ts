@@ -48,7 +48,7 @@ export type EvidenceKind =
   | 'unanswered'
   | 'nothing'
 
-/** `words`: what a mail server said about it, as it said it. */
+/** `words`: what a mail server said about it, as it said it. Where the mail has come back, what the first one said as it took it is no part of it. */
 export type Diagnosis = { evidence: EvidenceKind; place: Place; words: string | null }
 
 type Rule = {
@@ -138,7 +138,8 @@ export function diagnose(test: TestEvidence): Diagnosis | null {
   const rule = rules.find(({ holds }) => holds(test))
   if (rule === undefined) return null
   const { server_words, dsn_words } = test.detail
-  return { evidence: rule.evidence, place: rule.place, words: dsn_words ?? server_words ?? null }
+  const cameBack = test.late !== null || test.outcome === 'echo'
+  return { evidence: rule.evidence, place: rule.place, words: dsn_words ?? (cameBack ? null : (server_words ?? null)) }
 }
 
 /** How mail servers speak of a program that they could not run or that failed. A table, each row with a sample. */

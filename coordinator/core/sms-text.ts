@@ -1,6 +1,7 @@
 /**
  * The text of a page: one SMS segment of the GSM alphabet, written for three in the morning. What, since when (UTC), which
- * vantages agree, what is wrong, and the code to say on the phone. Names and causes are cut, never the facts.
+ * vantages agree, what is wrong, and the code to say on the phone. Names and causes are cut, never the facts; of a cause always so much is
+ * left that the reply of the mail server begins in it (core/cause.ts has what happened and the reply first).
  */
 import { formatDuration, isoTime } from '../../common/durations.ts'
 import { cutToSeptets, septets, septetsMax, toGsm7 } from './gsm7.ts'
@@ -29,10 +30,10 @@ export function downText(facts: PageFacts): string {
   return compose([
     fixed(facts.flapping ? 'UNSTABLE ' : 'DOWN '),
     name(facts),
-    fixed(`${facts.flapping ? ' comes and goes, gone' : ''} since ${shortTime(facts.since_ms)}: `),
-    flexible(facts.cause, 40),
+    fixed(`${facts.flapping ? ', gone' : ''} since ${shortTime(facts.since_ms)}: `),
+    flexible(facts.cause, 54),
     fixed('. Agreed: '),
-    flexible(regions(facts.failing_regions) + passing, 30),
+    flexible(regions(facts.failing_regions) + passing, 20),
     code(facts),
   ])
 }
@@ -52,10 +53,10 @@ export function pastText(facts: PageFacts & { ended_ms: number }): string {
   return compose([
     fixed('WAS DOWN '),
     name(facts),
-    fixed(` ${shortTime(facts.since_ms)} for ${formatDuration(facts.ended_ms - facts.since_ms)}, heard of only now: `),
-    flexible(facts.cause, 25),
+    fixed(` ${shortTime(facts.since_ms)} for ${formatDuration(facts.ended_ms - facts.since_ms)}, heard only now: `),
+    flexible(facts.cause, 44),
     fixed('. Agreed: '),
-    flexible(regions(facts.failing_regions), 20),
+    flexible(regions(facts.failing_regions), 10),
     code(facts),
   ])
 }
@@ -91,9 +92,8 @@ export function unconfirmedText(facts: PageFacts): string {
   return compose([
     fixed('UNCONFIRMED '),
     name(facts),
-    fixed(` since ${shortTime(facts.since_ms)}: too few healthy probes to decide. `),
-    flexible(facts.cause, 30),
-    fixed('. Check probes'),
+    fixed(` since ${shortTime(facts.since_ms)}, too few healthy probes: `),
+    flexible(facts.cause, 60),
     code(facts),
   ])
 }
@@ -120,7 +120,7 @@ const regions = (names: string[]): string => (names.length === 0 ? 'none' : name
 /** A piece of the text: `keep` is how much of it must stay where room is short. */
 type Piece = { text: string; keep: number }
 
-const fixed = (text: string): Piece => ({ text, keep: Number.POSITIVE_INFINITY })
+const fixed = (text: string): Piece => ({ text, keep: septetsMax })
 const flexible = (text: string, keep: number): Piece => ({ text: toGsm7(text), keep })
 const name = (facts: PageFacts): Piece => flexible(facts.monitor_name, 16)
 const code = (facts: PageFacts): Piece => fixed(`. Code ${facts.code}`)
@@ -128,16 +128,15 @@ const code = (facts: PageFacts): Piece => fixed(`. Code ${facts.code}`)
 /** Room is left for the mark of a repeat, which must not push the code out. */
 const textMax = septetsMax - repeatMark.length
 
-/** Joins the pieces. Whatever is flexible is cut to the room that is left once all others have what they keep, first come first. */
+/** Joins the pieces. What is left once all have what they keep goes to those that are cut: first to the one that keeps most, the cause. */
 function compose(pieces: readonly Piece[]): string {
-  const kept = pieces.map(({ text, keep }) => Math.min(septets(text) ?? 0, keep))
-  let room = textMax - kept.reduce((sum, length) => sum + length, 0)
-  return pieces
-    .map(({ text }, index) => {
-      const least = kept[index] ?? 0
-      const piece = cutToSeptets(text, least + Math.max(0, room))
-      room -= (septets(piece) ?? 0) - least
-      return piece
-    })
-    .join('')
+  const kept = (piece: Piece): number => Math.min(septets(piece.text) ?? 0, piece.keep)
+  let room = textMax - pieces.reduce((sum, piece) => sum + kept(piece), 0)
+  const cut = new Map<Piece, string>()
+  for (const piece of pieces.toSorted((a, b) => b.keep - a.keep)) {
+    const text = cutToSeptets(piece.text, kept(piece) + Math.max(0, room))
+    room -= (septets(text) ?? 0) - kept(piece)
+    cut.set(piece, text)
+  }
+  return pieces.map((piece) => cut.get(piece)).join('')
 }
