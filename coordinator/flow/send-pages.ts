@@ -38,11 +38,12 @@ export class Outgoing {
 const leaseMs = 120_000
 const firstRetryMs = 2_000
 const retryMsMax = 60_000
-/** After so many attempts (about two hours) news of what has passed is news no more. What lasts is told as long as it lasts. */
+/** After so many attempts (about two hours) what nobody waits for is news no more. */
 const attemptsMax = 130
-/** Where each repeat may reach the phone too, there are fewer, further apart: eight in about half an hour. */
+/** Where each repeat may reach the phone too, every pause is twice the one before it: eight attempts in half an hour, then one an hour. */
 const firstDoubtMs = 15_000
-const doubtMsMax = 480_000
+const doubtMsMax = 3_600_000
+/** After so many what nobody waits for has been said often enough. */
 const doubtsMax = 8
 
 /** Sends one due page; false where none is due. */
@@ -68,8 +69,9 @@ async function deliver(context: SendContext, page: ClaimedPage): Promise<void> {
   }
   // In doubt, another gateway is the first each time: one that swallows must not stand before one that accepts.
   const first = await attempt(runtime, inTurn(gateways, page.doubts), page, page.doubts > 0)
-  // A gateway that fell silent may have it. None can be asked, so it is sent once more, that gateway last; and so again before it is given up.
-  const repeats = first.outcome === 'unknown' && (page.doubts === 0 || isLastDoubt(page))
+  // A gateway that fell silent may have it. None can be asked, so it is sent once more, that gateway last; and so again where the next
+  // attempt is far off, or never comes.
+  const repeats = first.outcome === 'unknown' && (page.doubts === 0 || isDoubtfulForLong(page))
   const delivery = repeats ? await attempt(runtime, unknownLast(gateways, first.gateway), page, true) : first
   const attempts = first === delivery ? delivery.attempts : [...first.attempts, ...delivery.attempts]
   const repeated = page.doubts > 0 || first !== delivery
@@ -96,14 +98,12 @@ async function deliver(context: SendContext, page: ClaimedPage): Promise<void> {
   )
 }
 
-/** What tells of the present is cancelled where that has passed: until then it is worth telling. */
-const tellsOfNow = ({ kind }: ClaimedPage): boolean => kind === 'down' || kind === 'unconfirmed'
-
-const isLastDoubt = ({ doubts }: ClaimedPage): boolean => doubts + 1 >= doubtsMax
+const isDoubtfulForLong = ({ doubts }: ClaimedPage): boolean => doubts + 1 >= doubtsMax
 
 function isGivenUp(page: ClaimedPage, delivery: Delivery): boolean {
-  if (delivery.outcome === 'unknown') return isLastDoubt(page)
-  return (delivery.outcome === 'failed' && !delivery.temporary) || (page.attempts >= attemptsMax && !tellsOfNow(page))
+  if (delivery.outcome === 'failed' && !delivery.temporary) return true
+  if (page.awaited) return false
+  return delivery.outcome === 'unknown' ? isDoubtfulForLong(page) : page.attempts >= attemptsMax
 }
 
 const pauseMs = (page: ClaimedPage, delivery: Delivery): number =>
@@ -127,7 +127,7 @@ async function record(
     await write(tx)
     const incident = { customer_id: page.customer_id, id: page.incident_id }
     if (event !== null) {
-      await logIncidentEvent(context, tx, incident, context.runtime.wallMs(), event, {
+      await logIncidentEvent(context, tx, incident, await tx.nowMs(), event, {
         page_id: page.id,
         kind: page.kind,
         to: page.address,

@@ -35,6 +35,8 @@ export type ClaimedPage = NewPage & {
   doubts: number
   /** What it tells of is over, and it is no all-clear: nobody wants it any more. */
   outdated: boolean
+  /** What it tells of lasts, and nobody has acknowledged it: it is worth telling for as long. */
+  awaited: boolean
 }
 
 /**
@@ -65,7 +67,9 @@ export function claimDuePages(
     returning pages.customer_id, pages.id, incident_id, kind, step, round, recipient, contact_method_id, address, text, due_at, attempts,
       doubts,
       kind in ('down', 'unconfirmed') and exists (select 1 from incidents i
-        where i.customer_id = pages.customer_id and i.id = incident_id and i.resolved_at is not null) as outdated`
+        where i.customer_id = pages.customer_id and i.id = incident_id and i.resolved_at is not null) as outdated,
+      kind in ('down', 'unconfirmed') and exists (select 1 from incidents i
+        where i.customer_id = pages.customer_id and i.id = incident_id and i.resolved_at is null and i.acknowledged_at is null) as awaited`
 }
 
 /** Records that a gateway took it; false where another coordinator holds the claim by now. */

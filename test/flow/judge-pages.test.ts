@@ -200,8 +200,9 @@ describe('sending', () => {
     expect(await monitor.pages()).toMatchObject([{ state: 'accepted', gateway: 'sound' }])
   })
 
-  test('a page that found no gateway for long is not given up at the first doubt', async () => {
+  test('an all-clear that found no gateway for long is not given up at the first doubt', async () => {
     const { monitor, sending } = await down()
+    await own.admin`update pages set kind = 'resolved' where state = 'pending'`
     const away = gateway('away', 'GATEWAY_UNAVAILABLE')
     for (let i = 0; i < 10; i++) {
       await send(sending(away))
@@ -224,23 +225,35 @@ describe('sending', () => {
     expect(await monitor.pages()).toMatchObject([{ state, attempts: 201 }])
   })
 
-  test('before a page is given up every gateway is asked, also where the one whose turn it is falls silent', async () => {
+  test('before a long pause every gateway is asked, also where the one whose turn it is falls silent', async () => {
     const { monitor, sending } = await down()
     await own.admin`update pages set attempts = 7, doubts = 7 where state = 'pending'`
     await send(sending(gateway('sound', 'accepts'), gateway('silent', 'GATEWAY_OUTCOME_UNKNOWN')))
     expect(await monitor.pages()).toMatchObject([{ state: 'accepted', gateway: 'sound' }])
   })
 
-  test('a gateway that never answers is asked a few times, further and further apart', async () => {
+  test('a gateway that never answers is asked further and further apart, and once an hour for as long as nobody acknowledges', async () => {
     const { monitor, sending } = await down()
-    const silent = gateway('silent', 'GATEWAY_OUTCOME_UNKNOWN')
-    await send(sending(silent))
-    for (let i = 0; i < 20; i++) {
-      await monitor.passTime(480)
-      await send(sending(silent))
+    const [mute, deaf] = [gateway('mute', 'GATEWAY_OUTCOME_UNKNOWN'), gateway('deaf', 'GATEWAY_OUTCOME_UNKNOWN')]
+    const askedAtS: number[] = []
+    for (let atS = 0; atS <= 6 * 3600; atS += 15) {
+      if ((await send(sending(mute, deaf))) > 0) askedAtS.push(atS)
+      await monitor.passTime(15)
     }
-    expect(silent.sent.length).toBeLessThanOrEqual(10)
+    expect(askedAtS).toEqual([0, 15, 45, 105, 225, 465, 945, 1905, 3825, 7425, 11_025, 14_625, 18_225])
+    expect(await monitor.pages()).toMatchObject([{ state: 'pending' }])
+    const [{ id } = {}] = await monitor.incidents()
+    await acknowledgeIncident(monitor.sql, { customer_id: monitor.customerId, id: String(id) }, 'Ann')
+    await monitor.passTime(3600)
+    await send(sending(mute, deaf))
     expect(await monitor.pages()).toMatchObject([{ state: 'failed' }])
+  })
+
+  test('an all-clear to which no gateway answers is given up after eight times', async () => {
+    const { monitor, sending } = await down()
+    await own.admin`update pages set attempts = 7, doubts = 7, kind = 'resolved' where state = 'pending'`
+    await send(sending(gateway('silent', 'GATEWAY_OUTCOME_UNKNOWN')))
+    expect(await monitor.pages()).toMatchObject([{ state: 'failed', attempts: 8 }])
   })
 
   test('a coordinator that vanished in the middle: another sends it again, marked as a repeat', async () => {

@@ -30,7 +30,7 @@ onBothStores((stage) => {
       await stage.ground.passTime(10)
       await stage.ground.beat(alive)
       const first = await holding((tx) => tx.claimDuePages(alive, 1, leaseMs, []))
-      expect(first.value).toMatchObject([{ incident_id: id, attempts: 1, doubts: 0, outdated: false }])
+      expect(first.value).toMatchObject([{ incident_id: id, attempts: 1, doubts: 0, outdated: false, awaited: true }])
       expect(await claim(other)).toEqual([])
       await first.end()
       expect(await claim(other)).toEqual([])
@@ -125,6 +125,33 @@ onBothStores((stage) => {
         ['down', true],
         ['resolved', false],
       ])
+    })
+
+    test.each(['down', 'unconfirmed', 'resolved', 'fleet'] as const)(
+      'of kind %s is awaited only where it tells of what lasts, and until somebody acknowledges',
+      async (kind) => {
+        const id = await open()
+        await stage.ground.beat(alive)
+        await addPage(id, { kind })
+        const claimAnew = async () => {
+          const [page] = await claim()
+          if (page === undefined) throw new Error('nothing claimed')
+          await within((tx) => tx.postponePage(page, alive, { delayMs: 0, error: 'busy', inDoubt: false }))
+          return page.awaited
+        }
+        const lasts = kind === 'down' || kind === 'unconfirmed'
+        expect(await claimAnew()).toBe(lasts)
+        await within((tx) => tx.acknowledgeIncident({ customer_id: customerId(), id }, 'Ann'))
+        expect(await claimAnew()).toBe(false)
+      },
+    )
+
+    test('is awaited no more when what it tells of is over', async () => {
+      const id = await open()
+      await stage.ground.beat(alive)
+      await addPage(id)
+      await within(async (tx) => tx.closeIncident(customerId(), id, await tx.nowMs()))
+      expect(await claim()).toMatchObject([{ outdated: true, awaited: false }])
     })
 
     test('informs whom a gateway took it for, or may have', async () => {

@@ -71,14 +71,25 @@ export const pagingMutants: Mutant[] = [
     },
   },
   {
+    name: 'given-up-while-awaited',
+    file: 'coordinator/flow/send-pages.ts',
+    find: 'if (page.awaited) return false',
+    replace: '',
+    why: 'What tells of an open incident is tried until somebody acknowledges.',
+    caughtBy: {
+      file: 'test/flow/judge-pages.test.ts',
+      test: 'sending > a gateway that never answers is asked further and further apart, and once an hour for as long as nobody acknowledges',
+    },
+  },
+  {
     name: 'given-up-at-the-first-doubt',
     file: 'coordinator/flow/send-pages.ts',
-    find: 'return isLastDoubt(page)',
-    replace: 'return page.attempts >= doubtsMax',
+    find: 'isDoubtfulForLong(page) : page.attempts',
+    replace: 'page.attempts >= doubtsMax : page.attempts',
     why: 'Attempts in which no gateway was there do not count as doubts.',
     caughtBy: {
       file: 'test/flow/judge-pages.test.ts',
-      test: 'sending > a page that found no gateway for long is not given up at the first doubt',
+      test: 'sending > an all-clear that found no gateway for long is not given up at the first doubt',
     },
   },
   {

@@ -106,7 +106,17 @@ describe('an incident is told to nobody', () => {
         s.deaf = [[-100, 850]]
       },
     ],
-    ['no gateway takes a page for half an hour', [], ['failed'], givenUp(1600)],
+    ['no gateway takes a page for half an hour, and somebody has acknowledged', [], ['failed'], givenUp(1600)],
+    [
+      'a page is given up that nobody has acknowledged',
+      ['lost_page'],
+      ['failed'],
+      (s) => {
+        givenUp(1600)(s)
+        s.log.acknowledged = event(1700, 'acknowledged')
+        s.log.paged1 = event(300, 'paged', { step: 1, round: 0, to: [] })
+      },
+    ],
     ['a page is given up too soon', ['lost_page'], ['failed'], givenUp(60)],
     [
       'a page is given up while a gateway accepts',

@@ -2,7 +2,7 @@
 import type { Span } from '../oracle.ts'
 import type { FlowHistory, FlowViolation } from './history.ts'
 import { endsOf, firstTaken, type Message } from './messages.ts'
-import { endOf, phonesOf } from './policy.ts'
+import { endOf, isEnd, phonesOf } from './policy.ts'
 import type { ToldIncident } from './told.ts'
 
 /** `left`: no phone rang for it, and the log accounts for that. */
@@ -21,9 +21,12 @@ export type Fate = {
  * (10 s, and 30 s until the next attempt), the other gateway swallowing the next (10 s, and 60 s).
  */
 const promptMs = 130_000
-/** Where one of them was missing: the longest pause between two attempts (flow/send-pages.ts), and as long again as above. */
-const retriedMs = 480_000 + promptMs
-/** No page is given up sooner: eight attempts in about half an hour, and fewer where senders died, each of which costs it one. */
+/**
+ * Where one of them was missing the next attempt may be as far off as the first was before (flow/send-pages.ts: every pause is twice
+ * the one before it, until there is one an hour), and then takes as long again as above. Senders that died may have doubled the pause too.
+ */
+const pauseMs = { min: 480_000, max: 3_600_000 }
+/** No page is given up sooner: eight attempts in half an hour, and fewer where senders died, each of which costs it one. */
 const givenUpMs = { undisturbed: 20 * 60_000, senderDied: 10 * 60_000 }
 /** So long may the last attempt have taken. */
 const attemptMs = 45_000
@@ -109,9 +112,15 @@ export function pageFaults(history: FlowHistory, incident: ToldIncident, fates: 
     if (left.why === 'cancelled') return untraced.includes(fate) ? lost('was not taken back either') : []
     const wasDeaf = history.deafSpans.some(({ fromMs, toMs }) => fromMs <= left.atMs && toMs >= left.atMs - attemptMs)
     if (!wasDeaf) return lost('was given up while a gateway accepted')
+    if (isAwaited(incident, fate, left.atMs)) return lost('was given up while it was so and nobody had acknowledged it')
     return isTriedLongEnough(history, writtenMs, left.atMs) ? [] : lost('was given up too soon')
   })
 }
+
+/** Until somebody has acknowledged what it tells of, or that is over. */
+const isAwaited = ({ events }: ToldIncident, { kind }: Fate, atMs: number): boolean =>
+  (kind === 'down' || kind === 'unconfirmed') &&
+  !events.some((event) => (event.type === 'acknowledged' || isEnd(event)) && event.at_ms <= atMs)
 
 function isTriedLongEnough({ crashesMs }: FlowHistory, writtenMs: number, failedMs: number): boolean {
   const senderDied = crashesMs.some((atMs) => writtenMs <= atMs && atMs <= failedMs)
@@ -131,8 +140,12 @@ function deadlineMs({ upSpans, deafSpans }: FlowHistory, writtenMs: number): num
   const clear = without(upSpans, deafSpans)
   const now = clear.some(({ fromMs, toMs }) => fromMs <= writtenMs && toMs >= writtenMs + promptMs)
   if (now) return writtenMs + promptMs
-  const later = clear.find(({ fromMs, toMs }) => toMs - Math.max(fromMs, writtenMs) >= retriedMs)
-  return later === undefined ? Number.POSITIVE_INFINITY : Math.max(later.fromMs, writtenMs) + retriedMs
+  for (const { fromMs, toMs } of clear) {
+    const bothMs = Math.max(fromMs, writtenMs)
+    const retriedMs = Math.min(Math.max(bothMs - writtenMs, pauseMs.min), pauseMs.max) + promptMs
+    if (toMs - bothMs >= retriedMs) return bothMs + retriedMs
+  }
+  return Number.POSITIVE_INFINITY
 }
 
 function without(spans: readonly Span[], gaps: readonly Span[]): Span[] {

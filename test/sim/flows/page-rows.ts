@@ -82,8 +82,11 @@ export function pageOperations(store: MemoryStore, tx: Ongoing): PageOperations 
           claimed_until: nowMs + leaseMs,
         }
         tx.write(pages, page.id, claimed)
-        const isOver = tx.read(incidents, page.incident_id)?.resolved_at != null
-        return { ...claimed, outdated: isOver && (page.kind === 'down' || page.kind === 'unconfirmed') }
+        const tellsOfNow = page.kind === 'down' || page.kind === 'unconfirmed'
+        const incident = tx.read(incidents, page.incident_id)
+        const isOver = incident?.resolved_at != null
+        const isAcknowledged = incident?.acknowledged_at != null
+        return { ...claimed, outdated: tellsOfNow && isOver, awaited: tellsOfNow && !isOver && !isAcknowledged }
       })
     },
     acceptPage: (page, coordinatorId, { gateway, text }) =>
