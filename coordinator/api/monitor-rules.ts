@@ -1,4 +1,5 @@
 /** What a monitor may be: the defaults, what its settings must be among themselves, and what the contract grants. */
+import type { Target } from '../../common/wire/test.ts'
 import type { Mode } from '../core/judgement.ts'
 import type { MonitorSettings } from '../store/monitors.ts'
 import type { ServiceLevel } from '../store/service-levels.ts'
@@ -90,6 +91,17 @@ const probeMustKnow = [
 
 export const needsReassignment = (before: MonitorSettings, after: MonitorSettings): boolean =>
   probeMustKnow.some((field) => canonical(before[field]) !== canonical(after[field]))
+
+/** Mail goes elsewhere: to another address, or by another server than before. How it is encrypted does not matter. */
+export function goesElsewhere(before: Target, after: Target): boolean {
+  const destination = ({ address, host, port }: Target) => {
+    const [local, domain = ''] = address.split('@')
+    return JSON.stringify([local, domain.toLowerCase(), host?.toLowerCase() ?? null, port ?? smtpPort])
+  }
+  return destination(before) !== destination(after)
+}
+
+const smtpPort = 25
 
 /** jsonb gives the members of a target in an order of its own. */
 const canonical = (value: unknown): string =>

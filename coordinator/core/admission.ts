@@ -17,9 +17,17 @@ export type Holding = {
   last_slot: number | null
 }
 
-export type GivenJob = { id: string; customer_id: string; monitor_id: string; target_domain: string }
+export type GivenJob = {
+  id: string
+  customer_id: string
+  monitor_id: string
+  generation: number | null
+  /** Null: the target has changed since the job was given. */
+  target_domain: string | null
+}
 
-export type Admission = { customer_id: string; target_domain: string } | { code: ErrorCode; detail: string }
+/** With the generation and the mail domain that the test speaks of. */
+export type Admission = Pick<GivenJob, 'customer_id' | 'target_domain' | 'generation'> | { code: ErrorCode; detail: string }
 
 /** A probe's clock may run ahead by so much before its times are refused. */
 const futureMsMax = 10 * 60_000
@@ -42,16 +50,21 @@ export function admit(
   }
   if (result.cause === 'job') return admitJob(result, jobs)
   const holding = holdings.find((candidate) => candidate.generation === result.generation && covers(candidate, result))
-  if (holding !== undefined) return { customer_id: holding.customer_id, target_domain: holding.target_domain }
+  if (holding !== undefined) return admitted(holding)
   return { code: 'RESULT_FOREIGN', detail: 'This probe did not hold that generation of the monitor at that slot' }
 }
 
 function admitJob(result: TestResult, jobs: ReadonlyMap<string, GivenJob>): Admission {
   const job = result.job_id === null ? undefined : jobs.get(result.job_id)
-  if (job !== undefined && job.monitor_id === result.monitor_id)
-    return { customer_id: job.customer_id, target_domain: job.target_domain }
+  if (job !== undefined && job.monitor_id === result.monitor_id) return admitted(job)
   return { code: 'RESULT_FOREIGN', detail: 'This probe was given no such job for that monitor' }
 }
+
+const admitted = ({ customer_id, target_domain, generation }: Holding | GivenJob): Admission => ({
+  customer_id,
+  target_domain,
+  generation,
+})
 
 /** A slot is checked exactly; re-tests and tests in an open incident have none and may follow the last slot. */
 function covers(holding: Holding, result: TestResult): boolean {

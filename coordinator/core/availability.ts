@@ -42,7 +42,7 @@ export type Availability = {
   min: number | null
   max: number | null
   observed_ms: number
-  /** Left out of the observed time: before the first verified return, announced, and undecided for want of healthy probes. */
+  /** Left out of the observed time: before the first verified return (of each target), announced, and undecided for want of healthy probes. */
   pending_ms: number
   maintenance_ms: number
   unconfirmed_ms: number
@@ -54,14 +54,16 @@ export type Availability = {
 
 export type Period = Span
 
-/** `period` must not reach into the future. `maintenance`: merged. An open incident is down until the period ends. */
+/** `period` must not reach into the future. `maintenance` and `pendingAgain`: merged. An open incident is down until the period ends. */
 export function availability(
   period: Period,
   watchedSinceMs: number | null,
   incidents: readonly Incident[],
   maintenance: readonly Span[],
+  pendingAgain: readonly Span[] = [],
 ): Availability {
-  const watched = within([{ start_ms: watchedSinceMs ?? Number.POSITIVE_INFINITY, end_ms: Number.POSITIVE_INFINITY }], period)
+  const everWatched = within([{ start_ms: watchedSinceMs ?? Number.POSITIVE_INFINITY, end_ms: Number.POSITIVE_INFINITY }], period)
+  const watched = without(everWatched, pendingAgain)
   const announced = without(watched, maintenance)
   const observed = without(announced, merged(incidents.flatMap(unconfirmedSpans)))
   const outages = incidents.filter((incident) => incident.kind === 'down').map(outageBounds)

@@ -76,13 +76,18 @@ export function fleetText(
   ])
 }
 
-/** A person has ended it, or its monitor is gone: nobody says that mail returns. */
-export function closedText(facts: PageFacts & { resolved_ms: number }, by: 'resolved_by_hand' | 'monitor_deleted'): string {
-  const why = by === 'resolved_by_hand' ? 'closed by hand' : 'no longer monitored'
+const closings = {
+  resolved_by_hand: 'closed by hand',
+  monitor_deleted: 'no longer monitored',
+  target_changed: 'another address is monitored now',
+}
+
+/** A person has ended it, or what it was about is monitored no longer: nobody says that mail returns. */
+export function closedText(facts: PageFacts & { resolved_ms: number }, by: keyof typeof closings): string {
   return compose([
     fixed('CLOSED '),
     name(facts),
-    fixed(` at ${shortTime(facts.resolved_ms)}, after ${lasted(facts)}: ${why}`),
+    fixed(` at ${shortTime(facts.resolved_ms)}, after ${lasted(facts)}: ${closings[by]}`),
     code(facts),
   ])
 }

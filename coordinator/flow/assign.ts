@@ -61,6 +61,7 @@ async function assign(
   const holders = standing.map((assignment) => ({ probe_id: assignment.probe_id, position: positionOf(assignment) }))
   const wanted = fillPositions(monitor.id, monitor.vantages, distinctPositions(holders), candidates)
   const changed = new Set<string>()
+  const isOfOldTarget = ({ generation }: StandingAssignment) => generation < monitor.target_generation
   for (const { probe_id, position } of wanted) {
     const phase = phaseMs(monitor.plan.period_s, position, monitor.vantages)
     const same = standing.find(
@@ -79,7 +80,7 @@ async function assign(
       plan: monitor.plan,
     })
     changed.add(probe_id)
-    if (standing.length === 0) await testAtOnce(context, sql, monitor, probe_id)
+    if (standing.every(isOfOldTarget)) await testAtOnce(context, sql, monitor, probe_id)
   }
   for (const held of standing) {
     const stays = wanted.some(
@@ -89,14 +90,17 @@ async function assign(
         held.phase_ms === phaseMs(monitor.plan.period_s, position, monitor.vantages),
     )
     if (stays) continue
-    // One period more: by then the successor has started, wherever it is.
-    await endAssignment(sql, monitor.customer_id, held.id, firstSlotFrom(held, monitor.now_ms + held.period_s * 1000))
+    // One period more: by then the successor has started, wherever it is. An old target is mailed no longer.
+    const lastSlot = isOfOldTarget(held)
+      ? firstSlotFrom(held, monitor.now_ms) - 1
+      : firstSlotFrom(held, monitor.now_ms + held.period_s * 1000)
+    await endAssignment(sql, monitor.customer_id, held.id, lastSlot)
     changed.add(held.probe_id)
   }
   return changed
 }
 
-/** A new monitor does not wait for its first slot: its first verified return is what everything else waits for. */
+/** A new monitor, or a new target, does not wait for its first slot: its first verified return is what everything else waits for. */
 async function testAtOnce(context: DatabaseContext, sql: Sql, monitor: MonitorToAssign, probeId: string): Promise<void> {
   const { customer_id, id: monitor_id } = monitor
   await insertJob(sql, {

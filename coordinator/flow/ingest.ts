@@ -33,7 +33,7 @@ export type Refusal = { id: string; code: ErrorCode; detail: string }
 export type ReportingProbe = { id: string; region: string }
 
 /** `isLateNews`: a failure that is told of late (core/past-outage.ts). */
-type Admitted = AdmittedResult & { target_domain: string; isLateNews: boolean }
+type Admitted = AdmittedResult & { target_domain: string | null; isLateNews: boolean }
 
 /** Commits the batch and returns what was refused; everything else is durable when it resolves. */
 export async function ingestBatch(
@@ -108,7 +108,8 @@ async function writeNotes(sql: Sql, probe: ReportingProbe, batch: ResultBatch, r
 async function prove(sql: Sql, probe: ReportingProbe, admitted: Admitted[], batch: ResultBatch): Promise<boolean> {
   const proofs: Proof[] = []
   for (const { target_domain: domain, outcome, started_at, returned_at } of admitted) {
-    if (isPass(outcome) && returned_at !== null) proofs.push({ domain, started_at, returned_at, control: false })
+    if (isPass(outcome) && returned_at !== null && domain !== null)
+      proofs.push({ domain, started_at, returned_at, control: false })
   }
   for (const { reference, outcome, started_at, returned_at } of batch.controls) {
     if (isPass(outcome) && returned_at !== null)

@@ -38,7 +38,7 @@ export async function pageOperator(
 }
 
 /** The votes show that mail returns, or somebody says so, or nobody wants to know any more. */
-export type Ending = 'resolved' | 'resolved_by_hand' | 'monitor_deleted'
+export type Ending = 'resolved' | 'resolved_by_hand' | 'monitor_deleted' | 'target_changed'
 
 /** The all-clear, to those and only those who were told of the trouble. */
 export async function pageRecovery(

@@ -8,6 +8,7 @@ export type MonitorToAssign = {
   customer_id: string
   id: string
   generation: number
+  target_generation: number
   epoch_ms: number
   vantages: number
   deleted: boolean
@@ -18,12 +19,22 @@ export type MonitorToAssign = {
 /** Locks the monitor whose assignments have been out of date the longest. */
 export async function claimMonitorToAssign(sql: Sql): Promise<MonitorToAssign | null> {
   const [row] = await sql<(Omit<MonitorToAssign, 'plan'> & Omit<TestPlan, 'monitor_id'>)[]>`
-    select customer_id, id, generation, (extract(epoch from epoch_at) * 1000)::int8 as epoch_ms, vantages, deleted_at is not null as deleted, kind, target,
+    select customer_id, id, generation, target_generation, (extract(epoch from epoch_at) * 1000)::int8 as epoch_ms, vantages, deleted_at is not null as deleted, kind, target,
       period_s, timeout_s, slow_s, retest_wait_s, hard_confirm_s, open_period_s, accept_echo, clock_timestamp() as now_ms
     from monitors where assign_at <= now() order by assign_at limit 1 for update skip locked`
   if (row === undefined) return null
-  const { customer_id, id, generation, epoch_ms, vantages, deleted, now_ms, ...plan } = row
-  return { customer_id, id, generation, epoch_ms, vantages, deleted, now_ms, plan: { monitor_id: id, ...plan } }
+  const { customer_id, id, generation, target_generation, epoch_ms, vantages, deleted, now_ms, ...plan } = row
+  return {
+    customer_id,
+    id,
+    generation,
+    target_generation,
+    epoch_ms,
+    vantages,
+    deleted,
+    now_ms,
+    plan: { monitor_id: id, ...plan },
+  }
 }
 
 export async function setAssigned(sql: Sql, monitor: { customer_id: string; id: string }): Promise<void> {

@@ -1,7 +1,7 @@
 /** The fleet as a whole: probes that fail where others pass, and how many mail systems fail at once. */
 import type { Fleet, FleetGuard } from '../core/fleet-guard.ts'
 import type { Sql } from './connection.ts'
-import { targetDomain } from './monitors.ts'
+import { ofTarget, targetDomain } from './monitors.ts'
 
 /** Locks the guard until the transaction ends, so that outages that are opened side by side are counted one after the other. */
 export async function lockFleet(sql: Sql, windowMs: number): Promise<{ guard: FleetGuard; fleet: Fleet }> {
@@ -70,22 +70,30 @@ export function countContradictions(
     returning p.id, p.name, p.contradicted, p.monitors_held`
 }
 
-/** Notes the newest failing test of each monitor that the probe tells of. */
+/** Notes the newest failing test of each monitor that the probe tells of, of those that speak of its present target. */
 export async function recordFailures(
   sql: Sql,
   probeId: string,
-  failures: readonly { customer_id: string; monitor_id: string; target_domain: string; started_at: number }[],
+  failures: readonly {
+    customer_id: string
+    monitor_id: string
+    target_domain: string | null
+    generation: number | null
+    started_at: number
+  }[],
 ): Promise<void> {
   const newest = new Map(failures.toSorted((a, b) => a.started_at - b.started_at).map((failure) => [failure.monitor_id, failure]))
   if (newest.size === 0) return
   const rows = [...newest.values()]
   await sql`
     insert into probe_failures (probe_id, customer_id, monitor_id, domain, started_at)
-    select ${probeId}, customer_id, monitor_id, domain, to_timestamp(started_at / 1000)
+    select ${probeId}, told.customer_id, told.monitor_id, told.domain, to_timestamp(told.started_at / 1000)
     from unnest(${rows.map((row) => row.customer_id)}::uuid[], ${rows.map((row) => row.monitor_id)}::uuid[],
-      ${rows.map((row) => row.target_domain)}::text[], ${rows.map((row) => row.started_at)}::float8[])
-      as told (customer_id, monitor_id, domain, started_at)
-    order by monitor_id
+      ${rows.map((row) => row.target_domain)}::text[], ${rows.map((row) => row.started_at)}::float8[], ${rows.map((row) => row.generation)}::int[])
+      as told (customer_id, monitor_id, domain, started_at, generation)
+    join monitors m on m.customer_id = told.customer_id and m.id = told.monitor_id
+    where told.domain is not null and ${ofTarget(sql, sql`told`, sql`m.target_generation`)}
+    order by told.monitor_id
     on conflict (probe_id, monitor_id) do update set started_at = excluded.started_at, domain = excluded.domain
     where probe_failures.started_at < excluded.started_at`
 }

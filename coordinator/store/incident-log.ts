@@ -22,6 +22,7 @@ export type IncidentEventType =
   | 'resolved'
   | 'resolved_by_hand'
   | 'monitor_deleted'
+  | 'target_changed'
 
 export type IncidentRow = {
   customer_id: string

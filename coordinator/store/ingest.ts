@@ -2,7 +2,7 @@
 import type { ControlTrip, LateReturn, Overdue, TestResult } from '../../common/wire/test.ts'
 import type { GivenJob, Holding } from '../core/admission.ts'
 import type { Sql } from './connection.ts'
-import { targetDomain } from './monitors.ts'
+import { ofTarget, targetDomain } from './monitors.ts'
 
 export type AdmittedResult = TestResult & { customer_id: string }
 
@@ -17,7 +17,8 @@ export function findHoldings(sql: Sql, probeId: string, monitorIds: string[]): P
 export async function findGivenJobs(sql: Sql, probeId: string, jobIds: string[]): Promise<Map<string, GivenJob>> {
   if (jobIds.length === 0) return new Map()
   const rows = await sql<GivenJob[]>`
-    select j.id, j.customer_id, j.monitor_id, ${targetDomain(sql)} as target_domain
+    select j.id, j.customer_id, j.monitor_id, j.generation,
+      case when ${ofTarget(sql, sql`j`, sql`m.target_generation`)} then ${targetDomain(sql)} end as target_domain
     from jobs j join monitors m on m.customer_id = j.customer_id and m.id = j.monitor_id
     where j.id = any(${jobIds}::uuid[]) and j.probe_id = ${probeId}`
   return new Map(rows.map((job) => [job.id, job]))

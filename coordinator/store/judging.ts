@@ -4,14 +4,17 @@ import type { FailureDomain } from '../core/failure-domain.ts'
 import type { TestFact } from '../core/verdict.ts'
 import { type Due, earliestDue } from './clock.ts'
 import type { Sql } from './connection.ts'
-import { targetDomain } from './monitors.ts'
+import { ofTarget, targetDomain } from './monitors.ts'
 import { doubted, newestProof, proved } from './proofs.ts'
+import { endPending } from './targets.ts'
 
 export type ClaimedMonitor = {
   customer_id: string
   monitor_id: string
   name: string
   target_domain: string
+  /** Tests of older generations went to another target, and say nothing of this one. */
+  target_generation: number
   state: MonitorState
   incident_id: string | null
   /** The start of the oldest failing test that was told of late and is not judged to the end. */
@@ -37,7 +40,7 @@ export async function lockMonitor(sql: Sql, customerId: string, monitorId: strin
 async function readMonitor(sql: Sql, customerId: string, monitorId: string): Promise<ClaimedMonitor | null> {
   type Row = MonitorRules & Omit<ClaimedMonitor, 'rules'>
   const [row] = await sql<Row[]>`
-    select s.customer_id, s.monitor_id, m.name, ${targetDomain(sql)} as target_domain, s.state, s.incident_id,
+    select s.customer_id, s.monitor_id, m.name, ${targetDomain(sql)} as target_domain, m.target_generation, s.state, s.incident_id,
       s.late_since as late_since_ms,
       m.period_s, m.timeout_s, m.slow_s, m.retest_wait_s, m.hard_confirm_s, m.open_period_s, m.vantages, m.quorum, m.mode,
       clock_timestamp() as now_ms
@@ -131,7 +134,7 @@ function loadVantages(
  */
 function loadTests(
   sql: Sql,
-  { customer_id, monitor_id, target_domain, rules }: ClaimedMonitor,
+  { customer_id, monitor_id, target_domain, target_generation, rules }: ClaimedMonitor,
   probeIds: string[],
   sinceMs: number,
 ) {
@@ -140,7 +143,8 @@ function loadTests(
   const domain = sql`${target_domain}`
   const columns = sql`probe_id, id, cause, attempt, first_test_id, ${rightTime('started_at')}, ${rightTime('finished_at')}, outcome,
     ${doubted(sql, domain)} as doubted, ${proved(sql, domain)} as proved`
-  const ofVantage = sql`r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id`
+  const ofVantage = sql`r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id
+    and ${ofTarget(sql, sql`r`, sql`${target_generation}`)}`
   return sql<(TestFact & { probe_id: string })[]>`
     select t.* from unnest(${probeIds}::uuid[]) as v (probe_id) cross join lateral (
       (select ${columns} from results r where ${ofVantage} order by started_at desc limit 5)
@@ -151,11 +155,16 @@ function loadTests(
     order by t.started_ms desc, t.id desc`
 }
 
-async function loadPassedBefore(sql: Sql, { customer_id, monitor_id }: ClaimedMonitor, probeIds: string[]): Promise<Set<string>> {
+/** The vantages whose mail has returned from this recipient within 30 days: the sender is the probe's one, and the address the target's. */
+async function loadPassedBefore(
+  sql: Sql,
+  { customer_id, monitor_id, target_generation }: ClaimedMonitor,
+  probeIds: string[],
+): Promise<Set<string>> {
   const rows = await sql<{ probe_id: string }[]>`
     select v.probe_id from unnest(${probeIds}::uuid[]) as v (probe_id) where exists (
       select 1 from results r where r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id
-        and r.started_at > now() - interval '30 days' and r.outcome in ('ok', 'slow'))`
+        and ${ofTarget(sql, sql`r`, sql`${target_generation}`)} and r.started_at > now() - interval '30 days' and r.outcome in ('ok', 'slow'))`
   return new Set(rows.map((row) => row.probe_id))
 }
 
@@ -189,6 +198,7 @@ export async function saveJudgement(
       late_since = case when ${saved.state.late !== null}::boolean then late_since end,
       watched_since = coalesce(watched_since, case when ${saved.state.watched}::boolean then now() end)
     where customer_id = ${monitor.customer_id} and monitor_id = ${monitor.monitor_id}`
+  if (saved.state.watched && !monitor.state.watched) await endPending(sql, monitor.customer_id, monitor.monitor_id)
 }
 
 /** A judgement that fails must not keep the others from theirs: this monitor's turn comes again after `delayMs`. */
@@ -214,6 +224,7 @@ export async function insertJob(
   },
 ): Promise<void> {
   await sql`
-    insert into jobs (customer_id, id, monitor_id, probe_id, cause, expires_at)
-    values (${job.customer_id}, ${job.id}, ${job.monitor_id}, ${job.probe_id}, ${job.cause}, now() + ${job.expires_in_ms} * interval '1 millisecond')`
+    insert into jobs (customer_id, id, monitor_id, probe_id, cause, expires_at, generation)
+    select customer_id, ${job.id}, id, ${job.probe_id}, ${job.cause}, now() + ${job.expires_in_ms} * interval '1 millisecond', generation
+    from monitors where customer_id = ${job.customer_id} and id = ${job.monitor_id}`
 }

@@ -1,6 +1,7 @@
 /** What the legs of a monitor's mails are computed from. */
 import type { StampedTest } from '../core/legs.ts'
 import type { Sql } from './connection.ts'
+import { ofTarget } from './monitors.ts'
 
 export type StampedTestRow = StampedTest & { probe_id: string; region: string }
 
@@ -8,8 +9,8 @@ export type StampedTestRow = StampedTest & { probe_id: string; region: string }
 const testsMax = 2000
 
 /**
- * The newest tests since `sinceMs` whose mail came back with a stamp, in time or late, newest first. Read by the index per probe, as
- * the results are.
+ * The newest tests since `sinceMs` whose mail came back from its present target with a stamp, in time or late, newest first. Read by the index
+ * per probe, as the results are.
  */
 export function listStampedTests(
   sql: Sql,
@@ -26,6 +27,7 @@ export function listStampedTests(
       select newest.* from probes cross join lateral (
         select * from results
         where customer_id = ${monitor.customer_id} and monitor_id = ${monitor.id} and probe_id = probes.id and started_at >= ${sinceMs}
+          and ${ofTarget(sql, sql`results`, sql`(select target_generation from monitors where customer_id = ${monitor.customer_id} and id = ${monitor.id})`)}
         order by started_at desc, id desc limit ${testsMax}) newest
       order by newest.started_at desc, newest.id desc limit ${testsMax}) r
     left join late_returns late on late.customer_id = r.customer_id and late.test_id = r.id

@@ -3,10 +3,11 @@ import type { Target } from '../../common/wire/test.ts'
 import { initialMonitorState, type Mode, type MonitorRules } from '../core/judgement.ts'
 import { type Maintenance, maintenanceAt } from '../core/maintenance.ts'
 import type { TestFact } from '../core/verdict.ts'
-import type { Sql } from './connection.ts'
+import type { Part, Sql } from './connection.ts'
 import { windowsOfMonitors } from './maintenance.ts'
 import { ofCustomer, olderThan, only, type Paging, type Whose } from './paging.ts'
 import { doubted, newestProof, proved } from './proofs.ts'
+import { leaveTarget } from './targets.ts'
 
 export type MonitorSettings = MonitorRules & {
   name: string
@@ -72,6 +73,10 @@ export async function findMonitor(sql: Sql, whose: Whose, id: string): Promise<M
 /** The mail domain of what `monitors m` watch. */
 export const targetDomain = (sql: Sql) => sql`lower(split_part(m.target->>'address', '@', 2))`
 
+/** The result or job speaks of the target that has held since that generation; what says none is from before generations were noted. */
+export const ofTarget = (sql: Sql, row: Part, targetGeneration: Part): Part =>
+  sql`coalesce(${row}.generation, 1) >= ${targetGeneration}`
+
 type BareMonitor = Omit<MonitorRow, 'standing' | 'maintenance'>
 
 const bareMonitors = (sql: Sql) => sql`
@@ -91,14 +96,16 @@ async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise
       ${doubted(sql, domain)} as doubted, ${proved(sql, domain)} as proved,
       r.outcome = 'deferred' and exists (
         select from results b where b.customer_id = m.customer_id and b.monitor_id = m.id and b.probe_id = p.id
+          and ${ofTarget(sql, sql`b`, sql`m.target_generation`)}
           and b.started_at > now() - interval '30 days' and b.outcome in ('ok', 'slow')) as passed_before
     from unnest(${monitors.map((row) => row.customer_id)}::uuid[], ${monitors.map((row) => row.id)}::uuid[]) as wanted (customer_id, id)
     join monitors m on m.customer_id = wanted.customer_id and m.id = wanted.id
     join assignments a on a.customer_id = m.customer_id and a.monitor_id = m.id and a.withdrawn_at is null and a.last_slot is null
     join probes p on p.id = a.probe_id
     left join lateral (
-      select * from results where customer_id = m.customer_id and monitor_id = m.id and probe_id = p.id
-      order by started_at desc limit 1) r on true
+      select * from results t where t.customer_id = m.customer_id and t.monitor_id = m.id and t.probe_id = p.id
+        and ${ofTarget(sql, sql`t`, sql`m.target_generation`)}
+      order by t.started_at desc limit 1) r on true
     order by p.region, p.id`
   const byMonitor = Map.groupBy(rows, (row) => row.monitor_id)
   const windows = await windowsOfMonitors(sql, monitors)
@@ -142,11 +149,14 @@ export async function lockMonitorForChange(sql: Sql, customerId: string, id: str
   return rows.length > 0
 }
 
-/** Writes all settings. `reassign`: what a probe must know has changed, so a new generation of assignments is due. */
+/**
+ * Writes all settings. `reassign`: what a probe must know has changed, so a new generation of assignments is due. `moved`: mail goes
+ * elsewhere now, and what was seen of the old target counts for nothing (flow/target.ts).
+ */
 export async function replaceMonitor(
   sql: Sql,
   monitor: MonitorSettings & { id: string; customer_id: string },
-  reassign: boolean,
+  { reassign, moved }: { reassign: boolean; moved: boolean },
 ): Promise<void> {
   await sql`
     update monitors set name = ${monitor.name}, target = ${sql.json(monitor.target)}, period_s = ${monitor.period_s},
@@ -155,7 +165,9 @@ export async function replaceMonitor(
       quorum = ${monitor.quorum}, mode = ${monitor.mode}, accept_echo = ${monitor.accept_echo},
       escalation_policy_id = ${monitor.escalation_policy_id}
       ${reassign ? sql`, generation = generation + 1, assign_at = now()` : sql``}
+      ${moved ? sql`, target_generation = generation + 1` : sql``}
     where customer_id = ${monitor.customer_id} and id = ${monitor.id}`
+  if (moved) await leaveTarget(sql, { customer_id: monitor.customer_id, monitor_id: monitor.id })
   // The votes that are in may mean something else now.
   await sql`
     update monitor_states set judge_at = least(judge_at, now())

@@ -1,6 +1,7 @@
 /** What the probe link reads and writes of probes, certificates and jobs. */
 import type { Health, JobCause, TestPlan } from '../../common/wire/test.ts'
 import type { Sql } from './connection.ts'
+import { ofTarget } from './monitors.ts'
 
 export type LinkedProbe = {
   id: string
@@ -83,13 +84,14 @@ export async function saveHealth(sql: Sql, probeId: string, health: Health): Pro
 
 export type JobToSend = { id: string; cause: JobCause; plan: TestPlan; created_at: number; expires_at: number }
 
-/** Jobs of the probe that it has not taken yet and may still start. */
+/** Jobs of the probe that it has not taken yet and may still start: what was to be learnt of an old target is of no use. */
 export async function readJobsToSend(sql: Sql, probeId: string): Promise<JobToSend[]> {
   const rows = await sql<(Omit<JobToSend, 'plan'> & Omit<TestPlan, 'monitor_id'> & { monitor_id: string })[]>`
     select j.id, j.cause, j.created_at, j.expires_at, j.monitor_id, m.kind, m.target, m.period_s, m.timeout_s, m.slow_s, m.retest_wait_s,
       m.hard_confirm_s, m.open_period_s, m.accept_echo
     from jobs j join monitors m on m.customer_id = j.customer_id and m.id = j.monitor_id
-    where j.probe_id = ${probeId} and j.taken_at is null and j.expires_at > now() and m.deleted_at is null order by j.created_at limit 500`
+    where j.probe_id = ${probeId} and j.taken_at is null and j.expires_at > now() and m.deleted_at is null
+      and ${ofTarget(sql, sql`j`, sql`m.target_generation`)} order by j.created_at limit 500`
   return rows.map(({ id, cause, created_at, expires_at, ...plan }) => ({ id, cause, created_at, expires_at, plan }))
 }
 

@@ -122,6 +122,25 @@ describe('a changed monitor', () => {
     }
   })
 
+  test('whose mail goes elsewhere mails the old target no longer, and the new one at once', async () => {
+    await unassigned(['eu', 'us'], 2)
+    await assign()
+    expect(await monitor.askedRegions()).toHaveLength(2)
+    await own.admin`update monitors set generation = 2, target_generation = 2, assign_at = now() where id = ${monitor.id}`
+    await assign()
+    const all = await held()
+    const nowMs = Date.now()
+    for (const old of all.filter(({ generation }) => generation === 1)) {
+      expect(slotStartMs(old, old.last_slot ?? 0)).toBeLessThanOrEqual(nowMs)
+      const [next] = all.filter(({ generation, region }) => generation === 2 && region === old.region)
+      expect(next?.first_slot).toBe((old.last_slot ?? 0) + 1)
+    }
+    expect(await monitor.askedRegions()).toHaveLength(4)
+    await own.admin`update monitors set generation = 3, assign_at = now() where id = ${monitor.id}`
+    await assign()
+    expect(await monitor.askedRegions()).toHaveLength(4)
+  })
+
   test('that is deleted ends at once everywhere', async () => {
     await unassigned(['eu', 'us'], 2)
     await assign()

@@ -21,7 +21,7 @@ export const heldUntilMs = (events: readonly IncidentEvent[]): number =>
   )
 
 /** What ends an escalation before its last step. */
-const endings = ['acknowledged', 'resolved', 'resolved_by_hand', 'monitor_deleted']
+const endings = ['acknowledged', 'resolved', 'resolved_by_hand', 'monitor_deleted', 'target_changed']
 
 export function stepsOf(history: History): DueStep[] {
   const service = serviceTimes(history)

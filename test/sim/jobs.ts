@@ -23,7 +23,13 @@ export class Jobs {
 
   give(id: string, probeId: string, cause: SimJob['cause']): void {
     const { events, customerId, plan, onJob, note } = this.#around
-    const whose = { id, customer_id: customerId, monitor_id: plan.monitor_id, target_domain: domainOf(plan.target.address) }
+    const whose = {
+      id,
+      customer_id: customerId,
+      monitor_id: plan.monitor_id,
+      target_domain: domainOf(plan.target.address),
+      generation: 1,
+    }
     const job = { ...whose, probeId, cause, expiresMs: events.nowMs + jobStartMsMax, sent: false }
     this.#byId.set(id, job)
     note(() => `asks ${probeId} (${cause})`)

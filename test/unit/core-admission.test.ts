@@ -17,7 +17,7 @@ const holding: Holding = {
   last_slot: 70,
 }
 const jobs = new Map<string, GivenJob>([
-  ['job', { id: 'job', customer_id: 'customer', monitor_id: uuidOf(1), target_domain: 'customer.example' }],
+  ['job', { id: 'job', customer_id: 'customer', monitor_id: uuidOf(1), target_domain: 'customer.example', generation: 2 }],
 ])
 
 const ofSlot = (slot: number, changes: Partial<TestResult> = {}): TestResult => {
@@ -58,7 +58,12 @@ describe('a result is taken', () => {
     ['of a job that was given', ofSlot(12, { ...job, job_id: 'job' })],
     ['six days old', ofSlot(12, { ...job, job_id: 'job', started_at: nowMs - 6 * 86_400_000 })],
   ])('%s', (_, result) => {
-    expect(admit(result, [holding], jobs, nowMs)).toEqual({ customer_id: 'customer', target_domain: 'customer.example' })
+    const generation = result.cause === 'job' ? 2 : 3
+    expect(admit(result, [holding], jobs, nowMs)).toEqual({
+      customer_id: 'customer',
+      target_domain: 'customer.example',
+      generation,
+    })
   })
 })
 

@@ -41,6 +41,10 @@ describe('the text of a page', () => {
       'CLOSED Mail of Example at 04:02 UTC 24 Nov, after 50 min 30 s: no longer monitored. Code K7QX',
     ],
     [
+      closedText(facts, 'target_changed'),
+      'CLOSED Mail of Example at 04:02 UTC 24 Nov, after 50 min 30 s: another address is monitored now. Code K7QX',
+    ],
+    [
       unconfirmedText(facts),
       'UNCONFIRMED Mail of Example since 03:12 UTC 24 Nov, too few healthy probes: mail accepted, not back in 10 min. Code K7QX',
     ],

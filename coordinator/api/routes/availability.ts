@@ -4,6 +4,7 @@ import { availability, type Availability as Found, type Period } from '../../cor
 import { maintenanceSpans } from '../../core/maintenance.ts'
 import { windowHistory } from '../../store/maintenance.ts'
 import { incidentsBetween, incidentsMax, watchedSince } from '../../store/outages.ts'
+import { pendingAgain } from '../../store/targets.ts'
 import { type ApiContext, type ApiServer, read } from '../context.ts'
 import { fieldFault } from '../problem.ts'
 import { ById, Num, orNull, query, Time } from '../schemas.ts'
@@ -16,7 +17,7 @@ const Availability = Type.Object({
   availability_max: orNull(Num),
   outages: Type.Integer({ description: 'Those that touch the observed time' }),
   observed_s: Type.Number({ description: 'The period without what is left out: the next three' }),
-  pending_s: Type.Number({ description: 'Before the first verified return' }),
+  pending_s: Type.Number({ description: 'Before the first verified return, also that of a new target' }),
   maintenance_s: Num,
   unconfirmed_s: Type.Number({ description: 'Too few healthy probes could decide' }),
   down_min_s: Type.Number({ description: 'From the first failing test to the last' }),
@@ -49,7 +50,8 @@ export function registerAvailability(app: ApiServer, context: ApiContext): void 
           throw fieldFault('from', `is too early: there are more than ${incidentsMax} incidents since; ask for less at a time`)
         const windows = await windowHistory(sql, customer_id, id, period.start_ms, period.end_ms)
         const since = await watchedSince(sql, customer_id, id)
-        return show(period, availability(period, since, incidents, maintenanceSpans(windows, period)))
+        const pending = await pendingAgain(sql, customer_id, id)
+        return show(period, availability(period, since, incidents, maintenanceSpans(windows, period), pending))
       })
     },
   )

@@ -3,6 +3,7 @@ import { MailscoutError } from '../../../common/errors.ts'
 import { jobStartMsMax } from '../../../common/limits.ts'
 import { uuidv7 } from '../../../common/runtime.ts'
 import { endIncidentByHand } from '../../flow/incident.ts'
+import { watchNewTarget } from '../../flow/target.ts'
 import { announce } from '../../store/announce.ts'
 import type { Sql } from '../../store/connection.ts'
 import { lockEscalationPolicy } from '../../store/escalation-policies.ts'
@@ -24,7 +25,7 @@ import { findLevelOfCustomer, type ServiceLevelRow } from '../../store/service-l
 import { change } from '../change.ts'
 import { type ApiContext, type ApiServer, customerOf, read, whoseList } from '../context.ts'
 import { pageOf, pagingOf } from '../cursor.ts'
-import { beyondLevel, completeMonitor, contradictions, needsReassignment } from '../monitor-rules.ts'
+import { beyondLevel, completeMonitor, contradictions, goesElsewhere, needsReassignment } from '../monitor-rules.ts'
 import { Monitor, monitorSettings, showMonitor } from '../monitor-view.ts'
 import { fieldFault, notFound, RateLimited, RequestFault } from '../problem.ts'
 import { ById, CustomerId, Id, listOf, OwnedListQuery, partial, query } from '../schemas.ts'
@@ -98,7 +99,8 @@ function addChanges(app: ApiServer, context: ApiContext): void {
       config: { needs: 'write' },
       schema: {
         ...schema,
-        summary: '`target` replaces the whole target',
+        summary:
+          '`target` replaces the whole target. Where mail then goes to another address, host or port the monitor is pending again',
         params: ById,
         body: MonitorChange,
         response: { 200: Monitor },
@@ -112,7 +114,9 @@ function addChanges(app: ApiServer, context: ApiContext): void {
         const after = { ...settingsOf(before), ...request.body }
         await checkMonitor(sql, customer_id, after)
         const reassign = needsReassignment(before, after)
-        await replaceMonitor(sql, { ...after, id, customer_id }, reassign)
+        const moved = goesElsewhere(before.target, after.target)
+        if (moved) await watchNewTarget(context, transactionOn(sql), { customer_id, monitor_id: id })
+        await replaceMonitor(sql, { ...after, id, customer_id }, { reassign, moved })
         if (reassign) await announce(sql, 'assign')
         await announce(sql, 'judge')
         await announce(sql, 'live', { kind: 'monitor', customer_id, id })

@@ -31,6 +31,7 @@ const titles: Record<IncidentEventType, (detail: Detail) => string> = {
   resolved: (detail) => (detail.over_before_heard === true ? 'Over before we heard of it' : 'Resolved: mail comes back'),
   resolved_by_hand: (detail) => `Resolved by hand${word(detail.by) === null ? '' : ` by ${word(detail.by)}`}`,
   monitor_deleted: () => 'Closed, because the monitor was deleted',
+  target_changed: () => 'Closed, because another address is monitored now',
 }
 
 const texts: Partial<Record<IncidentEventType, (detail: Detail) => string | null>> = {

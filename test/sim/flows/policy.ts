@@ -27,7 +27,7 @@ export const phonesOf = ({ contacts, operatorPhone }: FlowSetting, names: readon
 
 export const firstPhones = (setting: FlowSetting): string[] => phonesOf(setting, setting.policy?.steps[0]?.contact_ids ?? [])
 
-const ends = new Set(['resolved', 'resolved_by_hand', 'monitor_deleted'])
+const ends = new Set(['resolved', 'resolved_by_hand', 'monitor_deleted', 'target_changed'])
 export const isEnd = ({ type }: ToldEvent): boolean => ends.has(type)
 export const endOf = ({ events }: ToldIncident): ToldEvent | undefined => events.find(isEnd)
 

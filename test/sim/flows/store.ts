@@ -201,6 +201,7 @@ export const storedMonitor = (
   ...name,
   name: 'Mail of Example',
   target_domain: 'customer.example',
+  target_generation: 1,
   state,
   incident_id: null,
   late_since_ms: null,
