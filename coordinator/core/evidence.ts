@@ -36,7 +36,7 @@ export type VantageEvidence = {
   /** The start of its last planned slot before now. */
   slot_started_ms: number | null
   proof_started_ms: number | null
-  passed_before: boolean
+  passed_ms: number | null
   contradicted: number
   monitors_held: number
 }

@@ -82,6 +82,12 @@ export function resolveByHand(state: MonitorState, nowMs: number): MonitorState 
   return turn(ended, 'up', 'resolved_by_hand', nowMs)
 }
 
+/** Mail goes elsewhere from now on: what was known of the old target says nothing of the new one. How often the customer was told is kept. */
+export function watchNewTarget(state: MonitorState, nowMs: number): MonitorState {
+  const notices_ms = state.incident?.kind === 'down' ? withNotice(state, nowMs) : state.notices_ms
+  return { ...initialMonitorState(nowMs), notices_ms }
+}
+
 /** Before the first verified return nobody is paged: it is also the proof that we may mail there. */
 function judgePending(state: MonitorState, evidence: Evidence, nowMs: number): Judgement {
   const returned = evidence.vantages.some(({ tests }) => tests.some(({ outcome }) => isPass(outcome)))

@@ -1,4 +1,5 @@
 /** What the coordinator makes of one vantage's test. Probes report facts; only here do they become `fail` or `abstain`. */
+import { dayMs } from '../../common/durations.ts'
 import type { Outcome } from '../../common/wire/test.ts'
 
 export type Verdict = 'pass' | 'slow' | 'fail' | 'abstain' | 'no_data'
@@ -34,8 +35,8 @@ export type TestFact = {
 export type VantageContext = {
   /** Start of the probe's newest verified round trip to an unrelated mail system; null: none is known, or it is later than the moment asked about. */
   proof_started_ms: number | null
-  /** This sender, address and recipient have passed within 30 days: a deferral is no first greylisting. */
-  passed_before: boolean
+  /** Start of the newest test whose mail has passed from this sender and address to this recipient; null: none is known. */
+  passed_ms: number | null
   /** Unrelated mail domains that fail for this probe while mail of another region, sent later, returns from them. */
   contradicted: number
   /** How many monitors the probe holds. */
@@ -76,12 +77,19 @@ export function verdictOf(
   if (test.outcome === 'slow') return { verdict: 'slow', reason: 'returned_slow' }
   if (test.outcome === 'not_run') return { verdict: 'abstain', reason: 'not_run' }
   if (test.outcome === 'blocked') return { verdict: 'abstain', reason: 'sender_blocked' }
-  if (test.outcome === 'deferred' && !context.passed_before) return { verdict: 'abstain', reason: 'never_passed_greylisting' }
+  if (test.outcome === 'deferred' && !isKnownThere(test, context))
+    return { verdict: 'abstain', reason: 'never_passed_greylisting' }
   if (failsWidely(context)) return { verdict: 'abstain', reason: 'fails_widely' }
   if (isProven(test, context)) return { verdict: 'fail', reason: 'failed' }
   if (nowMs < test.finished_ms + proofWaitMs) return { verdict: 'waiting', reason: 'awaiting_proof' }
   return { verdict: 'abstain', reason: 'probe_unproven' }
 }
+
+/** So long a server that greylists may remember who has passed (DESIGN 3.3): after that it defers a first mail again. */
+export const passMemoryMs = 30 * dayMs
+
+const isKnownThere = ({ started_ms }: TestFact, { passed_ms }: VantageContext): boolean =>
+  passed_ms !== null && passed_ms >= started_ms - passMemoryMs
 
 /** A return that was sent after the test, and no lost control trip while it ran: a probe that has just recovered proves nothing of before. */
 function isProven({ started_ms, doubted, proved }: TestFact, { proof_started_ms }: VantageContext): boolean {

@@ -82,7 +82,7 @@ export async function loadEvidence(sql: Sql, monitor: ClaimedMonitor): Promise<E
     from overdues o join probes p on p.id = o.probe_id
     where o.customer_id = ${customer_id} and o.monitor_id = ${monitor_id} and o.at > now() - ${monitor.rules.timeout_s + 60} * interval '1 second'`
   const deferred = tests.some((test) => test.outcome === 'deferred')
-  const passedBefore = deferred ? await loadPassedBefore(sql, monitor, probeIds) : new Set<string>()
+  const passes = deferred ? await loadPasses(sql, monitor, probeIds) : new Map<string, number>()
   const vantages = rows.map(
     ({ asn, return_domain, ...row }): VantageEvidence => ({
       ...row,
@@ -91,7 +91,7 @@ export async function loadEvidence(sql: Sql, monitor: ClaimedMonitor): Promise<E
       overdue: overdue
         .filter((late) => late.probe_id === row.probe_id)
         .map(({ test_id, started_ms }) => ({ test_id, started_ms })),
-      passed_before: passedBefore.has(row.probe_id),
+      passed_ms: passes.get(row.probe_id) ?? null,
     }),
   )
   const someoneIsLost = vantages.some((vantage) => vantage.lost)
@@ -155,17 +155,21 @@ function loadTests(
     order by t.started_ms desc, t.id desc`
 }
 
-/** The vantages whose mail has returned from this recipient within 30 days: the sender is the probe's one, and the address the target's. */
-async function loadPassedBefore(
+/**
+ * When each vantage's mail that has come back from this recipient was sent, the newest; asked only where a deferral needs it. A probe has one
+ * sender and one address.
+ */
+async function loadPasses(
   sql: Sql,
   { customer_id, monitor_id, target_generation }: ClaimedMonitor,
   probeIds: string[],
-): Promise<Set<string>> {
-  const rows = await sql<{ probe_id: string }[]>`
-    select v.probe_id from unnest(${probeIds}::uuid[]) as v (probe_id) where exists (
-      select 1 from results r where r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id
-        and ${ofTarget(sql, sql`r`, sql`${target_generation}`)} and r.started_at > now() - interval '30 days' and r.outcome in ('ok', 'slow'))`
-  return new Set(rows.map((row) => row.probe_id))
+): Promise<Map<string, number>> {
+  const rows = await sql<{ probe_id: string; started_ms: number }[]>`
+    select v.probe_id, pass.started_at as started_ms from unnest(${probeIds}::uuid[]) as v (probe_id) cross join lateral (
+      select r.started_at from results r where r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id
+        and ${ofTarget(sql, sql`r`, sql`${target_generation}`)} and r.outcome in ('ok', 'slow')
+      order by r.started_at desc limit 1) pass`
+  return new Map(rows.map((row) => [row.probe_id, row.started_ms]))
 }
 
 /** Healthy, connected probes that are no vantage yet, in an order that spreads the load. */

@@ -25,7 +25,7 @@ export type StandingTest = {
   test: TestFact | null
   rtt_ms: number | null
   proof_started_ms: number | null
-  passed_before: boolean
+  passed_ms: number | null
   contradicted: number
   monitors_held: number
 }
@@ -94,10 +94,10 @@ async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise
       r.started_at as started_ms, r.finished_at as finished_ms, r.outcome, r.rtt_ms,
       ${newestProof(sql, domain)} as proof_started_ms,
       ${doubted(sql, domain)} as doubted, ${proved(sql, domain)} as proved,
-      r.outcome = 'deferred' and exists (
-        select from results b where b.customer_id = m.customer_id and b.monitor_id = m.id and b.probe_id = p.id
-          and ${ofTarget(sql, sql`b`, sql`m.target_generation`)}
-          and b.started_at > now() - interval '30 days' and b.outcome in ('ok', 'slow')) as passed_before
+      case when r.outcome = 'deferred' then (
+        select b.started_at from results b where b.customer_id = m.customer_id and b.monitor_id = m.id and b.probe_id = p.id
+          and ${ofTarget(sql, sql`b`, sql`m.target_generation`)} and b.outcome in ('ok', 'slow')
+        order by b.started_at desc limit 1) end as passed_ms
     from unnest(${monitors.map((row) => row.customer_id)}::uuid[], ${monitors.map((row) => row.id)}::uuid[]) as wanted (customer_id, id)
     join monitors m on m.customer_id = wanted.customer_id and m.id = wanted.id
     join assignments a on a.customer_id = m.customer_id and a.monitor_id = m.id and a.withdrawn_at is null and a.last_slot is null
@@ -117,8 +117,8 @@ async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise
 }
 
 function standingOf({ monitor_id: _, ...row }: StandingColumns): StandingTest {
-  const { probe_id, probe_name, region, rtt_ms, proof_started_ms, passed_before, contradicted, monitors_held, ...test } = row
-  const known = { proof_started_ms, passed_before: passed_before ?? false, contradicted, monitors_held }
+  const { probe_id, probe_name, region, rtt_ms, proof_started_ms, passed_ms, contradicted, monitors_held, ...test } = row
+  const known = { proof_started_ms, passed_ms, contradicted, monitors_held }
   return { probe_id, probe_name, region, test: test.id === null ? null : (test as TestFact), rtt_ms, ...known }
 }
 

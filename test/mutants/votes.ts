@@ -109,10 +109,18 @@ export const verdictMutants: Mutant[] = [
   {
     name: 'greylisting-fails',
     file: 'coordinator/core/verdict.ts',
-    find: "if (test.outcome === 'deferred' && !context.passed_before)",
-    replace: "if (test.outcome === 'deferred' && context.passed_before === null)",
+    find: "if (test.outcome === 'deferred' && !isKnownThere(test, context))",
+    replace: "if (test.outcome === 'deferred' && context.proof_started_ms === undefined)",
     why: 'A deferral of a sender that has never passed is a first greylisting.',
     caughtBy: { file: verdict, test: 'a verdict > a deferral of who has never passed is a first greylisting' },
+  },
+  {
+    name: 'greylisting-memory-endless',
+    file: 'coordinator/core/verdict.ts',
+    find: 'passed_ms !== null && passed_ms >= started_ms - passMemoryMs',
+    replace: 'passed_ms !== null && passed_ms >= started_ms - Number.POSITIVE_INFINITY',
+    why: 'Who has not passed for 30 days may be greylisted anew.',
+    caughtBy: { file: verdict, test: 'a verdict > of the last pass before a deferral: a millisecond earlier is forgotten' },
   },
   {
     name: 'blocked-address-fails',

@@ -33,7 +33,7 @@ const vantage = (region: string, tests: TestFact[], changes: Partial<VantageEvid
   overdue: [],
   slot_started_ms: null,
   proof_started_ms: nowMs,
-  passed_before: true,
+  passed_ms: ago(86_400),
   contradicted: 0,
   monitors_held: 1,
   ...changes,

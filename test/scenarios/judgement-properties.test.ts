@@ -37,7 +37,7 @@ const drawnVantage = fc.record({
   planned: fc.boolean(),
   lost: fc.boolean(),
   proved: fc.option(fc.integer({ min: 0, max: 4000 }), { nil: null }),
-  passed_before: fc.boolean(),
+  passedAgoS: fc.constantFrom(null, 5000, 40 * 86_400),
   contradicted: fc.constantFrom(0, 0, 0, 3),
   slotAgoS: fc.option(fc.integer({ min: 0, max: 1200 }), { nil: null }),
   overdueAgoS: fc.option(fc.integer({ min: 0, max: 700 }), { nil: null }),
@@ -71,7 +71,7 @@ const vantageOf = (drawn: typeof drawnVantage extends fc.Arbitrary<infer T> ? T 
   overdue: drawn.overdueAgoS === null ? [] : [{ test_id: `late-${index}`, started_ms: nowMs - drawn.overdueAgoS * s }],
   slot_started_ms: drawn.slotAgoS === null ? null : nowMs - drawn.slotAgoS * s,
   proof_started_ms: drawn.proved === null ? null : nowMs - drawn.proved * s,
-  passed_before: drawn.passed_before,
+  passed_ms: drawn.passedAgoS === null ? null : nowMs - drawn.passedAgoS * s,
   contradicted: drawn.contradicted,
   monitors_held: 1,
 })

@@ -34,7 +34,6 @@ export type News = {
 }
 
 const poolFreshMs = 45_000
-const greylistMemoryMs = 30 * 86_400_000
 const testsKept = 60
 /** Words of servers are read when an incident opens: those of the newest failing tests are enough. */
 const detailsKept = 200
@@ -163,7 +162,7 @@ export class Results {
       overdue: overdue.map(({ test_id, started_ms }) => ({ test_id, started_ms })),
       slot_started_ms: seat === undefined ? null : slotStartedMs(seat.assignment, nowMs, probe.clock.offsetMs(nowMs)),
       proof_started_ms: proofMs,
-      passed_before: passedMs > nowMs - greylistMemoryMs,
+      passed_ms: Number.isFinite(passedMs) ? passedMs : null,
       contradicted: 0,
       monitors_held: 1,
     }

@@ -23,7 +23,7 @@ type Probe = {
   proofMs: number | null
   lastSeenMs: number
   slot: number | null
-  passed: boolean
+  passedMs: number | null
   /** The probe's own re-tests (probe/retest.ts): the failing first test, until a test passes. */
   sequence: { first: string; next: 'retest' | 'open' } | null
 }
@@ -79,7 +79,7 @@ export class Story {
       proofMs: null,
       lastSeenMs: startMs,
       slot: null,
-      passed: false,
+      passedMs: null,
       sequence: null,
     }))
     for (const probe of this.#probes) {
@@ -169,7 +169,7 @@ export class Story {
       overdue: probe.overdue,
       slot_started_ms: probe.slot,
       proof_started_ms: probe.proofMs,
-      passed_before: probe.passed,
+      passed_ms: probe.passedMs,
       ...this.#setting.contradicted(probe.region),
     }
   }
@@ -269,7 +269,7 @@ export class Story {
   #finish(probe: Probe, test: Omit<TestFact, 'doubted' | 'proved'>): void {
     if (!this.#alive(probe)) return
     const passes = test.outcome === 'ok' || test.outcome === 'slow'
-    if (passes) probe.passed = true
+    if (passes) probe.passedMs = Math.max(probe.passedMs ?? 0, test.started_ms)
     this.#goOn(probe, test, passes)
     const proves = this.#setting.proves(probe.region, this.second())
     const slowMs = test.started_ms + this.rules.slow_s * 1000

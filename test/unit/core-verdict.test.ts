@@ -1,5 +1,6 @@
 /** From the fact that a probe reports to the verdict that only the coordinator makes of it. */
 import { describe, expect, test } from 'vitest'
+import { dayMs } from '../../common/durations.ts'
 import { type Outcome, outcomes } from '../../common/wire/test.ts'
 import { standingVerdict, type TestFact, type VantageContext, verdictOf } from '../../coordinator/core/verdict.ts'
 
@@ -17,7 +18,7 @@ const ended = (outcome: Outcome): TestFact => ({
 })
 const proven: VantageContext = {
   proof_started_ms: startedMs + 540_000,
-  passed_before: true,
+  passed_ms: startedMs - dayMs,
   contradicted: 0,
   monitors_held: 1,
 }
@@ -73,10 +74,17 @@ describe('a verdict', () => {
   })
 
   test('a deferral of who has never passed is a first greylisting', () => {
-    expect(verdictOf(ended('deferred'), { ...proven, passed_before: false }, soon)).toEqual({
+    expect(verdictOf(ended('deferred'), { ...proven, passed_ms: null }, soon)).toEqual({
       verdict: 'abstain',
       reason: 'never_passed_greylisting',
     })
+  })
+
+  test.each([
+    ['30 days before it was sent counts', startedMs - 30 * dayMs, 'fail'],
+    ['a millisecond earlier is forgotten', startedMs - 30 * dayMs - 1, 'abstain'],
+  ])('of the last pass before a deferral: %s', (_, passed_ms, verdict) => {
+    expect(verdictOf(ended('deferred'), { ...proven, passed_ms }, soon).verdict).toBe(verdict)
   })
 })
 

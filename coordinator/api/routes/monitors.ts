@@ -3,7 +3,7 @@ import { MailscoutError } from '../../../common/errors.ts'
 import { jobStartMsMax } from '../../../common/limits.ts'
 import { uuidv7 } from '../../../common/runtime.ts'
 import { endIncidentByHand } from '../../flow/incident.ts'
-import { watchNewTarget } from '../../flow/target.ts'
+import { moveTarget } from '../../flow/target.ts'
 import { announce } from '../../store/announce.ts'
 import type { Sql } from '../../store/connection.ts'
 import { lockEscalationPolicy } from '../../store/escalation-policies.ts'
@@ -115,7 +115,7 @@ function addChanges(app: ApiServer, context: ApiContext): void {
         await checkMonitor(sql, customer_id, after)
         const reassign = needsReassignment(before, after)
         const moved = goesElsewhere(before.target, after.target)
-        if (moved) await watchNewTarget(context, transactionOn(sql), { customer_id, monitor_id: id })
+        if (moved) await moveTarget(context, transactionOn(sql), { customer_id, monitor_id: id })
         await replaceMonitor(sql, { ...after, id, customer_id }, { reassign, moved })
         if (reassign) await announce(sql, 'assign')
         await announce(sql, 'judge')
