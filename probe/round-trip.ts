@@ -59,6 +59,8 @@ export type RoundTrip = {
   /** What a delivery status notification said of a delay: evidence, not a verdict. */
   readonly notice: ResultDetail | null
   readonly told: { readonly slow: boolean; readonly control: boolean }
+  /** The probe was started again meanwhile. Under a new boot neither clock goes on as it did. */
+  readonly resumed?: 'same_boot' | 'new_boot'
   readonly ending: Ending | null
 }
 
@@ -214,14 +216,14 @@ function timer(state: RoundTrip, now: Instant): Step {
 }
 
 /** A dialogue that was cut off leaves open whether the mail is out: it is not sent twice, and proves nothing. */
-function resume(state: RoundTrip, sameBoot: boolean, now: Instant): Step {
+function resume(before: RoundTrip, sameBoot: boolean, now: Instant): Step {
+  const state: RoundTrip = { ...before, resumed: sameBoot ? 'same_boot' : 'new_boot' }
   const notRun = (reason: string) => end(state, { outcome: 'not_run', hard: false, detail: { reason } }, now)
   if (state.back !== null) return endReturned(state, state.back, now)
   if (!sameBoot) return notRun('The machine of the probe was started again during this test.')
   if (state.phase === 'sending') return notRun('The probe stopped while it was sending this mail.')
   if (now.monotonicMs >= deadlineOf(state)) return notRun('The probe was not running at the deadline of this test.')
-  const notice = { ...state.notice, reason: 'The probe was started again while it waited.' }
-  return goOn({ ...state, notice }, 'resumed', now)
+  return goOn(state, 'resumed', now)
 }
 
 function goOn(state: RoundTrip, reason: TripReason, now: Instant): Step {
@@ -263,6 +265,11 @@ function endAtDeadline(state: RoundTrip, now: Instant): Step {
   if (state.echo !== null) {
     const reason = 'The mail came back without the stamp of a responder.'
     return end(state, { outcome: 'echo', hard: false, detail: { ...state.echo.detail, reason } }, now)
+  }
+  if (state.phase === 'out' && state.resumed !== undefined) {
+    // Whoever brought it back meanwhile met a closed door, and comes again when this test is over.
+    const reason = 'The probe was started again while the mail was on its way: it may have come back to a closed door.'
+    return end(state, { outcome: 'not_run', hard: false, detail: { reason, ...state.sent?.detail, ...state.notice } }, now)
   }
   if (state.phase === 'out') {
     const reason = 'The mail was accepted and did not come back in time.'

@@ -13,7 +13,7 @@ import type {
 } from '../common/wire/test.ts'
 import type { ClockReading } from './clock.ts'
 import type { Sequence } from './retest.ts'
-import { type Course, type RoundTrip, rttMs } from './round-trip.ts'
+import { type Course, type Instant, type RoundTrip, rttMs } from './round-trip.ts'
 
 const durationMsMax = 30 * dayMs
 
@@ -83,9 +83,9 @@ export function courseOf(order: TripOrder): Course {
   return { timeoutMs: timeout_s * 1000, slowMs: slow_s * 1000, acceptEcho: accept_echo, kind: 'test' }
 }
 
-/** The account of a test that is over. */
-export function resultOf(order: TestOrder, state: RoundTrip, clock: ClockReading | null): TestResult {
-  const ending = endingOf(state)
+/** The account of a test that is over. One that outlived a boot was not run, and nobody asks what happened beside it. */
+export function resultOf(order: TestOrder, state: RoundTrip, clock: ClockReading | null, bootId: string): TestResult {
+  const { ending, finishedAtMs, setMs, uptime } = timesOf(state)
   const back = backOf(state)
   return {
     id: order.id,
@@ -98,29 +98,34 @@ export function resultOf(order: TestOrder, state: RoundTrip, clock: ClockReading
     slot: order.slot?.number ?? null,
     slot_at: order.slot?.atMs ?? null,
     started_at: state.startedAt.wallMs,
-    sent_at: state.sent?.at.wallMs ?? null,
-    returned_at: back?.at.wallMs ?? null,
-    finished_at: ending.finishedAt.wallMs,
+    sent_at: state.sent === null ? null : wallOf(state, state.sent.at),
+    returned_at: back === null ? null : wallOf(state, back.at),
+    finished_at: finishedAtMs,
     outcome: ending.outcome,
     rtt_ms: back === null ? null : duration(rttMs(state, back)),
     stages: stagesOf(state),
     stamp_at: back?.stampAtMs ?? null,
-    clock_offset_ms: clock?.offsetMs ?? null,
+    clock_offset_ms: clock === null || setMs === null ? null : clock.offsetMs + setMs,
+    boot_id: bootId,
+    started_uptime_ms: uptime.startedMs,
+    finished_uptime_ms: uptime.finishedMs,
     detail: { ...ending.detail, ...(clock === null ? {} : { clock_error_ms: clock.errorMs }) },
   }
 }
 
-export function controlTripOf(order: ControlOrder, state: RoundTrip): ControlTrip {
-  const ending = endingOf(state)
+export function controlTripOf(order: ControlOrder, state: RoundTrip, bootId: string): ControlTrip {
+  const { ending, finishedAtMs, uptime } = timesOf(state)
   const back = backOf(state)
   return {
     id: order.id,
     reference: order.reference.address,
     started_at: state.startedAt.wallMs,
-    returned_at: back?.at.wallMs ?? null,
-    finished_at: ending.finishedAt.wallMs,
+    returned_at: back === null ? null : wallOf(state, back.at),
+    finished_at: finishedAtMs,
     outcome: ending.outcome,
     rtt_ms: back === null ? null : duration(rttMs(state, back)),
+    boot_id: bootId,
+    started_uptime_ms: uptime.startedMs,
   }
 }
 
@@ -146,9 +151,26 @@ export const lateReturnOf = (
 /** An echo that made the outcome is told as what came back; its missing stamp tells the rest. */
 const backOf = (state: RoundTrip) => state.back ?? (state.ending?.outcome === 'echo' ? state.echo : null)
 
-function endingOf(state: RoundTrip) {
-  if (state.ending === null) throw new TypeError('Only a trip that is over can be told')
-  return state.ending
+/** By the wall clock as it stood at the start: whoever set it meanwhile has not changed what came when. */
+const wallOf = ({ startedAt }: RoundTrip, at: Instant): number =>
+  Math.round(startedAt.wallMs + at.monotonicMs - startedAt.monotonicMs)
+
+/** Both clocks are read in such steps. */
+const readingMs = 2
+
+/** `setMs`: by how much the wall clock was set since the start, in which what is known of it at the end is out; null where nobody can tell. */
+function timesOf(state: RoundTrip) {
+  const { startedAt, ending, resumed } = state
+  if (ending === null) throw new TypeError('Only a trip that is over can be told')
+  const { finishedAt } = ending
+  if (resumed === 'new_boot') {
+    const uptime = { startedMs: finishedAt.monotonicMs, finishedMs: finishedAt.monotonicMs }
+    return { ending, finishedAtMs: Math.max(finishedAt.wallMs, startedAt.wallMs), setMs: null, uptime }
+  }
+  const uptime = { startedMs: startedAt.monotonicMs, finishedMs: finishedAt.monotonicMs }
+  const goneMs = finishedAt.wallMs - finishedAt.monotonicMs - (startedAt.wallMs - startedAt.monotonicMs)
+  const setMs = Math.abs(goneMs) <= readingMs ? 0 : goneMs
+  return { ending, finishedAtMs: wallOf(state, finishedAt), setMs, uptime }
 }
 
 /**

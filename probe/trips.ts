@@ -149,7 +149,7 @@ export class Trips {
   }
 
   #write({ order, state }: Trip, next: Step): () => void {
-    const { store, journal, spool, clock, onEnd } = this.#options
+    const { store, journal, spool, clock, onEnd, runtime } = this.#options
     if (next.state === state) return () => {}
     return store.transaction(() => {
       const ended = next.state.phase === 'over'
@@ -160,8 +160,9 @@ export class Trips {
         journal.save(order.id, next.state)
         return () => {}
       }
-      if (order.kind === 'test') spool.put({ kind: 'result', id: order.id, body: resultOf(order, next.state, clock()) })
-      else spool.put({ kind: 'control', id: order.id, body: controlTripOf(order, next.state) })
+      if (order.kind === 'test')
+        spool.put({ kind: 'result', id: order.id, body: resultOf(order, next.state, clock(), runtime.bootId) })
+      else spool.put({ kind: 'control', id: order.id, body: controlTripOf(order, next.state, runtime.bootId) })
       journal.end(order.id, next.state.back !== null, this.#now().wallMs)
       return onEnd({ order, state: next.state })
     })

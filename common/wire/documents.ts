@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { assignmentsPerPageMax, resultsPerBatchMax } from '../limits.ts'
 import { MailAddress, Nonce, PublicKeyX, strict, Thumbprint, TimeMs } from './schema.ts'
-import { Assignment, ControlTrip, Health, Job, LateReturn, Overdue, Reference, TestResult } from './test.ts'
+import { Assignment, BootId, ControlTrip, Health, Job, LateReturn, Overdue, Reference, TestResult } from './test.ts'
 
 /** One page of a probe's assignments. Unchanged content gives the same bytes, so that its hash is its name. */
 export const Page = strict({ assignments: Type.Array(Assignment, { maxItems: assignmentsPerPageMax }) })
@@ -31,7 +31,7 @@ export const Enrolment = strict({ token: Type.String({ maxLength: 200 }), x: Pub
 export type Enrolment = Static<typeof Enrolment>
 
 export const ResultBatch = strict({
-  boot_id: Type.String({ maxLength: 64 }),
+  boot_id: BootId,
   health: Health,
   results: Type.Array(TestResult, { maxItems: resultsPerBatchMax }),
   overdues: Type.Array(Overdue, { maxItems: resultsPerBatchMax }),

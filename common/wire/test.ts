@@ -104,6 +104,10 @@ export const ResultDetail = strict({
 })
 export type ResultDetail = Static<typeof ResultDetail>
 
+/** Milliseconds since the machine of the probe booted, by a clock that nobody can set. */
+const UptimeMs = Type.Number({ minimum: 0, maximum: 1e12 })
+export const BootId = Type.String({ minLength: 1, maxLength: 64, pattern: '^[\\w.:-]+$' })
+
 /** The probe's account of one test. Times are the probe's wall clock; `rtt_ms` is monotonic (DESIGN 3.4). */
 export const TestResult = strict({
   id: Uuid,
@@ -126,6 +130,10 @@ export const TestResult = strict({
   stages: Type.Array(Stage, { maxItems: 30 }),
   stamp_at: nullable(TimeMs),
   clock_offset_ms: nullable(Type.Number({ minimum: -1e12, maximum: 1e12 })),
+  /** The boot under which it ended, and its times by that boot's clock: what else the probe did meanwhile is known by these alone. */
+  boot_id: BootId,
+  started_uptime_ms: UptimeMs,
+  finished_uptime_ms: UptimeMs,
   detail: ResultDetail,
 })
 export type TestResult = Static<typeof TestResult>
@@ -153,6 +161,8 @@ export const ControlTrip = strict({
   finished_at: TimeMs,
   outcome: Outcome,
   rtt_ms: nullable(DurationMs),
+  boot_id: BootId,
+  started_uptime_ms: UptimeMs,
 })
 export type ControlTrip = Static<typeof ControlTrip>
 

@@ -47,20 +47,23 @@ export async function insertResults(
     `{${results.map((result) => result[name] ?? 'null').join(',')}}`
   return await sql<{ customer_id: string; monitor_id: string }[]>`
     insert into results (customer_id, id, monitor_id, probe_id, region, generation, cause, job_id, attempt, first_test_id, slot_at, started_at,
-      sent_at, returned_at, finished_at, outcome, rtt_ms, stages, stamp_at, clock_offset_ms, detail)
+      sent_at, returned_at, finished_at, outcome, rtt_ms, stages, stamp_at, clock_offset_ms, boot_id, started_uptime_ms, finished_uptime_ms,
+      detail)
     select customer_id, id, monitor_id, ${probe.id}, ${probe.region}, generation, cause, job_id, attempt, first_test_id,
       to_timestamp(slot_at / 1000), to_timestamp(started_at / 1000), to_timestamp(sent_at / 1000), to_timestamp(returned_at / 1000),
-      to_timestamp(finished_at / 1000), outcome, rtt_ms, stages::jsonb, to_timestamp(stamp_at / 1000), clock_offset_ms, detail::jsonb
+      to_timestamp(finished_at / 1000), outcome, rtt_ms, stages::jsonb, to_timestamp(stamp_at / 1000), clock_offset_ms,
+      boot_id, started_uptime_ms, finished_uptime_ms, detail::jsonb
     from unnest(
       ${column('customer_id')}::uuid[], ${column('id')}::uuid[], ${column('monitor_id')}::uuid[], ${column('generation')}::int[],
       ${column('cause')}::text[], ${column('job_id')}::uuid[], ${column('attempt')}::int[], ${column('first_test_id')}::uuid[],
       ${column('slot_at')}::float8[], ${column('started_at')}::float8[], ${column('sent_at')}::float8[],
       ${column('returned_at')}::float8[], ${column('finished_at')}::float8[], ${column('outcome')}::text[],
       ${column('rtt_ms')}::float8[], ${results.map((result) => JSON.stringify(result.stages))}::text[],
-      ${column('stamp_at')}::float8[], ${column('clock_offset_ms')}::float8[],
+      ${column('stamp_at')}::float8[], ${column('clock_offset_ms')}::float8[], ${column('boot_id')}::text[],
+      ${column('started_uptime_ms')}::float8[], ${column('finished_uptime_ms')}::float8[],
       ${results.map((result) => JSON.stringify(result.detail))}::text[]
     ) as told (customer_id, id, monitor_id, generation, cause, job_id, attempt, first_test_id, slot_at, started_at, sent_at, returned_at,
-      finished_at, outcome, rtt_ms, stages, stamp_at, clock_offset_ms, detail)
+      finished_at, outcome, rtt_ms, stages, stamp_at, clock_offset_ms, boot_id, started_uptime_ms, finished_uptime_ms, detail)
     on conflict do nothing
     returning customer_id, monitor_id`
 }
@@ -90,8 +93,9 @@ export async function insertOverdues(sql: Sql, probeId: string, overdues: (Overd
 export async function insertControlTrips(sql: Sql, probeId: string, trips: ControlTrip[]): Promise<void> {
   for (const trip of trips) {
     await sql`
-      insert into control_trips (probe_id, id, reference, started_at, returned_at, outcome, rtt_ms)
-      values (${probeId}, ${trip.id}, ${trip.reference}, ${trip.started_at}, ${trip.returned_at}, ${trip.outcome}, ${trip.rtt_ms})
+      insert into control_trips (probe_id, id, reference, started_at, returned_at, outcome, rtt_ms, boot_id, started_uptime_ms)
+      values (${probeId}, ${trip.id}, ${trip.reference}, ${trip.started_at}, ${trip.returned_at}, ${trip.outcome}, ${trip.rtt_ms},
+        ${trip.boot_id}, ${trip.started_uptime_ms})
       on conflict do nothing`
   }
 }

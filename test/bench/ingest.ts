@@ -18,6 +18,7 @@ import { ingestBatch } from '../../coordinator/flow/ingest.ts'
 import { connect, type DatabaseAddress } from '../../coordinator/store/connection.ts'
 import { type Database, openDatabase } from '../../coordinator/store/database.ts'
 import { startEmbeddedPostgres } from '../../coordinator/store/embedded.ts'
+import { uptimeOf } from '../support/uptime.ts'
 import { median, type Row } from './report.ts'
 
 const batchSize = 200
@@ -148,6 +149,7 @@ function makeResults(world: World): TestResult[] {
       })),
       stamp_at: startedMs + 450,
       clock_offset_ms: 0.4,
+      ...uptimeOf(startedMs, startedMs + 901),
       detail: { mx: 'mx.customer.example', address: '192.0.2.1', attempts: 1, via: 'smtp', responder_version: '0.1.0' },
     }
   })

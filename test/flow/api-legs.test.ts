@@ -6,6 +6,7 @@ import type { TestResult } from '../../common/wire/test.ts'
 import { insertLateReturns, insertResults } from '../../coordinator/store/ingest.ts'
 import { type Ask, startTestApi, type TestApi } from '../support/api.ts'
 import { addProbe } from '../support/records.ts'
+import { uptimeOf } from '../support/uptime.ts'
 
 let api: TestApi
 let ask: Ask
@@ -60,6 +61,7 @@ async function addRun(
       stages: [],
       stamp_at: late ? null : stamp_at,
       clock_offset_ms: 0,
+      ...uptimeOf(started_at, returned_at),
       detail: { clock_error_ms: 8 },
       ...changes,
     },

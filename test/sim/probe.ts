@@ -197,10 +197,13 @@ export class SimProbe {
     this.#journal.end(order.id, state.back !== null)
     this.#around.note(() => `${this.id} ends ${order.id} ${state.ending?.outcome}`)
     if (order.kind === 'control') {
-      this.#put({ kind: 'control', body: controlTripOf(order, state) })
+      this.#put({ kind: 'control', body: controlTripOf(order, state, this.#journal.bootId) })
       controls.ended(order.id, state.back !== null)
     } else {
-      this.#put({ kind: 'result', body: resultOf(order, state, this.clock.reading(this.#around.events.nowMs)) })
+      this.#put({
+        kind: 'result',
+        body: resultOf(order, state, this.clock.reading(this.#around.events.nowMs), this.#journal.bootId),
+      })
       const { id, cause, attempt, plan } = order
       const { ending, startedAt } = state
       if (ending !== null) sequences.testEnded({ id, monitorId: plan.monitor_id, cause, attempt, startedAt, ending }, plan)()

@@ -8,6 +8,7 @@ import type { Health, Overdue, TestResult } from '../../common/wire/test.ts'
 import { adoptIdentity, type Identity, loadProbeKey } from '../../probe/identity.ts'
 import type { Installation } from './installation.ts'
 import { uuidOf } from './plans.ts'
+import { uptimeOf } from './uptime.ts'
 
 export const probeId = uuidOf(0xabc)
 export const returnAddress = 'rt@eu.probe.example'
@@ -73,6 +74,7 @@ export const resultOf = (n: number, changes: Partial<TestResult> = {}): TestResu
   stages: [{ name: 'connect', ms: 1.5 }],
   stamp_at: 1_795_000_000_500,
   clock_offset_ms: null,
+  ...uptimeOf(1_795_000_000_000, 1_795_000_001_000),
   detail: {},
   ...changes,
 })

@@ -12,6 +12,7 @@ import { insertResults } from '../../coordinator/store/ingest.ts'
 import { insertPage } from '../../coordinator/store/outbox.ts'
 import { openSession, saveEnrolment } from '../../coordinator/store/probe-link.ts'
 import { insertProbe } from '../../coordinator/store/probes.ts'
+import { uptimeOf } from './uptime.ts'
 
 const newId = () => uuidv7(systemRuntime)
 
@@ -73,6 +74,7 @@ export async function addResult(
       stages: [{ name: 'connect', ms: 12.5 }],
       stamp_at: rttMs === null ? null : startedMs + 300,
       clock_offset_ms: 1.25,
+      ...uptimeOf(startedMs, startedMs + (rttMs ?? 600_000)),
       detail: { mx: 'mx.x.example', server_words: '250 ok' },
     },
   ])

@@ -19,6 +19,7 @@ import { beat } from '../../coordinator/store/probe-link.ts'
 import type { TestDatabase } from './database.ts'
 import { testPlan } from './plans.ts'
 import { addProbe } from './records.ts'
+import { startUptimeOf, uptimeOf } from './uptime.ts'
 
 export const newId = () => uuidv7(systemRuntime)
 export type KnownProbe = { id: string; region: string }
@@ -143,6 +144,7 @@ export class WatchedMonitor {
       stages: [],
       stamp_at: null,
       clock_offset_ms: null,
+      ...uptimeOf(started_at, started_at + tookS * 1000),
       detail: {},
       ...changes,
     }
@@ -182,6 +184,7 @@ export class WatchedMonitor {
       finished_at: started_at + 100,
       outcome: 'ok',
       rtt_ms: 100,
+      ...startUptimeOf(started_at),
     }
   }
 

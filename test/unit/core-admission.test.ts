@@ -3,6 +3,7 @@ import { slotStartMs } from '../../common/timetable.ts'
 import type { TestResult } from '../../common/wire/test.ts'
 import { admit, type GivenJob, type Holding } from '../../coordinator/core/admission.ts'
 import { uuidOf } from '../support/plans.ts'
+import { uptimeOf } from '../support/uptime.ts'
 
 const nowMs = Date.UTC(2026, 10, 23, 12)
 const holding: Holding = {
@@ -41,6 +42,7 @@ const ofSlot = (slot: number, changes: Partial<TestResult> = {}): TestResult => 
     stages: [],
     stamp_at: null,
     clock_offset_ms: null,
+    ...uptimeOf(slot_at + 1000, slot_at + 601_000),
     detail: {},
     ...changes,
   }

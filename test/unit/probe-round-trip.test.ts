@@ -239,6 +239,14 @@ describe('one round trip', () => {
       ['0:00 send 1', '0:05 ok'],
     ],
     [
+      'has not run where the mail might have come back during a restart',
+      [
+        [1, 'accepted'],
+        [3, 'restart'],
+      ],
+      ['0:00 send 1', '2:00 overdue', '2:00 control trip', '9:00 control trip', '10:00 not_run'],
+    ],
+    [
       'goes on between two attempts after a restart',
       [
         [1, failure('deferred')],

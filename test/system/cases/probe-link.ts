@@ -231,6 +231,9 @@ function resultOf(monitor_id: string): TestResult {
     stages: [],
     stamp_at: null,
     clock_offset_ms: null,
+    boot_id: 'a-boot',
+    started_uptime_ms: 1_000_000,
+    finished_uptime_ms: 1_012_000,
     detail: {},
   }
 }
