@@ -5,7 +5,7 @@ import { maintenanceAt } from '../core/maintenance.ts'
 import { downText, pastText, unconfirmedText } from '../core/sms-text.ts'
 import type { IncidentRow } from '../store/incident-log.ts'
 import type { FlowContext } from './context.ts'
-import { isGuarded } from './fleet.ts'
+import { guardedUntil } from './fleet.ts'
 import { factsOf, logIncidentEvent, pageOperator, writePages } from './page.ts'
 import type { Transaction } from './store.ts'
 
@@ -32,8 +32,10 @@ export async function escalateNext(context: FlowContext): Promise<boolean> {
 export async function startPaging(context: FlowContext, tx: Transaction, incident: IncidentRow, nowMs: number): Promise<void> {
   if (await isHeld(context, tx, incident, { step: 0, round: 0 }, nowMs)) return
   if (incident.kind !== 'down')
-    await pageOperator(context, tx, incident, nowMs, 'unconfirmed', unconfirmedText(factsOf(incident, incident.vantages)))
-  else if (!(await isGuarded(context, tx, incident, nowMs))) await startEscalation(context, tx, incident, nowMs)
+    return await pageOperator(context, tx, incident, nowMs, 'unconfirmed', unconfirmedText(factsOf(incident, incident.vantages)))
+  const untilMs = await guardedUntil(context, tx, incident, nowMs)
+  if (untilMs === null) await startEscalation(context, tx, incident, nowMs)
+  else await tx.holdStep(incident.customer_id, incident.id, { step: 0, round: 0 }, untilMs)
 }
 
 /** In maintenance nobody is paged: the step is put off until it ends, and the log says so. */
@@ -95,7 +97,10 @@ async function takeStep(
   await tx.announce('pages')
 }
 
-/** One notice to those whom its first step would have told; in maintenance, then or now, none. */
+/**
+ * One notice to those whom its first step would have told; in maintenance, then or now, none. It is over, so nothing can take the notice
+ * back: where the fleet guard holds it, it is written now and due then.
+ */
 export async function pagePastOutage(
   context: FlowContext,
   tx: Transaction,
@@ -110,10 +115,11 @@ export async function pagePastOutage(
     const detail = { window_id: maintenance.id }
     return await logIncidentEvent(context, tx, incident, nowMs, 'page_suppressed_by_maintenance', detail)
   }
+  const dueMs = (await guardedUntil(context, tx, incident, nowMs)) ?? nowMs
   const policy = await tx.readMonitorPolicy(customer_id, monitor_id)
   const recipients = await tx.readRecipients(customer_id, policy?.steps[0]?.contact_ids ?? [])
   const text = pastText({ ...factsOf(incident, incident.vantages), ended_ms: endedMs })
-  await writePages(context, tx, incident, nowMs, { kind: 'past', text, step: 0, round: 0 }, recipients)
+  await writePages(context, tx, incident, dueMs, { kind: 'past', text, step: 0, round: 0 }, recipients)
   const to = recipients.map((recipient) => recipient.contact_name)
   await logIncidentEvent(context, tx, incident, nowMs, to.length === 0 ? 'nobody_to_page' : 'paged', { kind: 'past', to })
   await tx.announce('pages')

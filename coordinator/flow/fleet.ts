@@ -20,16 +20,20 @@ export async function reviewFleet({ database, logger }: DatabaseContext): Promis
   }
 }
 
-/** Many mail systems at once: the page waits a little, and the operator is told as it begins. */
-export async function isGuarded(context: FlowContext, tx: Transaction, incident: IncidentRow, nowMs: number): Promise<boolean> {
+/** Many mail systems at once: pages wait until then, and the operator is told as it begins; null where nothing holds them. */
+export async function guardedUntil(
+  context: FlowContext,
+  tx: Transaction,
+  incident: IncidentRow,
+  nowMs: number,
+): Promise<number | null> {
   const { guard, fleet } = await tx.lockFleet(fleetWindowMs)
   const { guard: next, holdUntilMs, begins } = guardFleet(guard, fleet, nowMs)
   if (next.since_ms !== guard.since_ms || next.seen_ms !== guard.seen_ms) await tx.saveFleetGuard(next)
   if (begins && holdUntilMs !== null) await tellOfFleet(context, tx, incident, fleet, holdUntilMs, nowMs)
-  if (holdUntilMs === null) return false
-  await tx.holdStep(incident.customer_id, incident.id, { step: 0, round: 0 }, holdUntilMs)
-  await logIncidentEvent(context, tx, incident, nowMs, 'page_held_by_fleet_guard', { until: isoTime(holdUntilMs), ...fleet })
-  return true
+  if (holdUntilMs !== null)
+    await logIncidentEvent(context, tx, incident, nowMs, 'page_held_by_fleet_guard', { until: isoTime(holdUntilMs), ...fleet })
+  return holdUntilMs
 }
 
 async function tellOfFleet(

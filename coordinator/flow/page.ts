@@ -71,24 +71,24 @@ type Draft = {
   address: string
 }
 
-/** The same page to each of them. */
+/** The same page to each of them, to be sent from then on. */
 export async function writePages(
   context: FlowContext,
   tx: Transaction,
   incident: IncidentRow,
-  nowMs: number,
+  dueMs: number,
   draft: Pick<Draft, 'kind' | 'text' | 'step' | 'round'>,
   recipients: readonly Recipient[],
 ): Promise<void> {
   for (const { contact_method_id, address } of recipients)
-    await writePage(context, tx, incident, nowMs, { ...draft, recipient: contact_method_id, contact_method_id, address })
+    await writePage(context, tx, incident, dueMs, { ...draft, recipient: contact_method_id, contact_method_id, address })
 }
 
 async function writePage(
   context: FlowContext,
   tx: Transaction,
   incident: IncidentRow,
-  nowMs: number,
+  dueMs: number,
   draft: Draft,
 ): Promise<void> {
   const { customer_id, id: incident_id } = incident
@@ -105,7 +105,7 @@ async function writePage(
     contact_method_id,
     address,
     text,
-    due_at: nowMs,
+    due_at: dueMs,
   })
   await tx.announce('live', { kind: 'page', customer_id, id })
 }

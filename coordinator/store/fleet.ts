@@ -3,14 +3,17 @@ import type { Fleet, FleetGuard } from '../core/fleet-guard.ts'
 import type { Sql } from './connection.ts'
 import { ofTarget, targetDomain } from './monitors.ts'
 
-/** Locks the guard until the transaction ends, so that outages that are opened side by side are counted one after the other. */
+/**
+ * Locks the guard until the transaction ends, so that outages that are decided side by side are counted one after the other. One that was
+ * over before we heard of it, which ends as it is opened, is news as well.
+ */
 export async function lockFleet(sql: Sql, windowMs: number): Promise<{ guard: FleetGuard; fleet: Fleet }> {
   const [row] = await sql<(FleetGuard & { watched: number })[]>`
     select since_at as since_ms, seen_at as seen_ms, watched from fleet for update`
   const [count] = await sql<{ failing: number }[]>`
     select count(distinct ${targetDomain(sql)})::int as failing
     from incidents i join monitors m on m.customer_id = i.customer_id and m.id = i.monitor_id
-    where i.resolved_at is null and i.kind = 'down' and i.opened_at > now() - ${windowMs} * interval '1 millisecond'`
+    where i.down_at > now() - ${windowMs} * interval '1 millisecond' and (i.resolved_at is null or i.resolved_at = i.opened_at)`
   const { since_ms = null, seen_ms = null, watched = 0 } = row ?? {}
   return { guard: { since_ms, seen_ms }, fleet: { failing: count?.failing ?? 0, watched } }
 }

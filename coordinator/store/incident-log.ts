@@ -33,6 +33,8 @@ export type IncidentRow = {
   kind: 'down' | 'unconfirmed'
   since_at: number
   opened_at: number
+  /** When it was decided that the mail is down: as it was opened, or confirmed later. */
+  down_at: number | null
   acknowledged_at: number | null
   resolved_at: number | null
   cause: Cause
@@ -63,9 +65,10 @@ export async function insertIncident(
   },
 ): Promise<void> {
   await sql`
-    insert into incidents (customer_id, id, monitor_id, code, kind, since_at, last_good_at, opened_at, flapping, cause, vantages)
+    insert into incidents (customer_id, id, monitor_id, code, kind, since_at, last_good_at, opened_at, down_at, flapping, cause, vantages)
     values (${incident.customer_id}, ${incident.id}, ${incident.monitor_id}, ${incident.code}, ${incident.kind}, ${incident.since_at},
-      ${incident.last_good_at}, ${incident.opened_at}, ${incident.flapping}, ${sql.json(incident.cause)}, ${sql.json(incident.vantages)})`
+      ${incident.last_good_at}, ${incident.opened_at}, ${incident.kind === 'down' ? incident.opened_at : null}, ${incident.flapping},
+      ${sql.json(incident.cause)}, ${sql.json(incident.vantages)})`
 }
 
 /** Codes in use by open incidents, so that a new one is unmistakable on the phone. */
@@ -80,7 +83,7 @@ export async function confirmIncident(
   incident: { customer_id: string; id: string; since_at: number; flapping: boolean; cause: Cause; vantages: VoteView[] },
 ): Promise<void> {
   await sql`
-    update incidents set kind = 'down', acknowledged_at = null, acknowledged_by = null, since_at = ${incident.since_at},
+    update incidents set kind = 'down', down_at = now(), acknowledged_at = null, acknowledged_by = null, since_at = ${incident.since_at},
       flapping = ${incident.flapping}, cause = ${sql.json(incident.cause)}, vantages = ${sql.json(incident.vantages)}
     where customer_id = ${incident.customer_id} and id = ${incident.id}`
 }

@@ -63,6 +63,27 @@ describe('a mass failure', () => {
     expect(await last?.events()).toEqual(['opened', 'page_held_by_fleet_guard', 'resolved'])
   })
 
+  test('that nobody could confirm while the probes were cut off is at once when it is confirmed', async () => {
+    const monitors: WatchedMonitor[] = []
+    for (const name of names) {
+      const monitor = await monitorOf(name)
+      monitors.push(monitor)
+      await monitor.becomeUnconfirmed()
+      expect(await monitor.incidents()).toMatchObject([{ kind: 'unconfirmed' }])
+      // The others are heard again only long after that.
+      await own.admin`update incidents set opened_at = opened_at - interval '6 minutes' where monitor_id = ${monitor.id}`
+    }
+    for (const monitor of monitors) {
+      await monitor.report('us', [{ outcome: 'timeout', agoS: 600, ...(await monitor.job('us')) }])
+      await monitor.judge()
+      expect(await monitor.incidents()).toMatchObject([{ kind: 'down' }])
+    }
+    const kinds = await Promise.all(monitors.map(async (monitor) => (await monitor.pages()).map(({ kind }) => kind)))
+    const alone = ['unconfirmed', 'down']
+    expect(kinds).toEqual([alone, alone, alone, alone, ['unconfirmed', 'fleet'], ['unconfirmed']])
+    expect(await monitors.at(-1)?.events()).toEqual(['opened', 'paged', 'confirmed', 'page_held_by_fleet_guard'])
+  })
+
   test('of many monitors of one mail domain is one domain', async () => {
     for (const _ of names) {
       const monitor = await monitorOf('hoster')
@@ -138,15 +159,56 @@ describe('a probe that fails for many', () => {
 })
 
 describe('an outage that was over before we heard of it', () => {
-  test('is one incident, opened and resolved at once, with one page and no all-clear', async () => {
-    const monitor = await monitorOf('late', { settings: { period_s: 3600 } })
+  /** What proves the probes' health is what they sent then. */
+  const tellOfThePast = async (monitor: WatchedMonitor): Promise<void> => {
     const lost = { outcome: 'timeout', agoS: 7000, cause: 'open' } as const
     for (const region of ['eu', 'us', 'ap']) {
-      // What proves their health is what they sent then.
       const controls = [6900, 6200].map((agoS) => monitor.controlTrip(agoS))
       await monitor.report(region, [lost, { ...lost, agoS: 6300 }, { outcome: 'ok', agoS: 60, cause: 'open' }], { controls })
     }
     await monitor.judge()
+  }
+
+  test('for many mail systems at once is told to the operator at once, to customers after the hold, and to each of them', async () => {
+    const monitors: WatchedMonitor[] = []
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      const monitor = await monitorOf(name, { settings: { period_s: 3600 } })
+      monitors.push(monitor)
+      await tellOfThePast(monitor)
+    }
+    const kinds = await Promise.all(monitors.map(async (monitor) => (await monitor.pages()).map(({ kind }) => kind)))
+    expect(kinds).toEqual([['past'], ['past'], ['past'], ['past'], ['fleet', 'past'], ['past']])
+    const last = monitors.at(-1) as WatchedMonitor
+    expect(await last.events()).toEqual(['opened', 'resolved', 'page_held_by_fleet_guard', 'paged'])
+    const waits = async () =>
+      await own.admin<{ kind: string; wait_s: number }[]>`
+        select kind, round(extract(epoch from due_at - created_at))::int as wait_s from pages where kind <> 'fleet' order by created_at, id`
+    expect((await waits()).map(({ wait_s }) => wait_s > 170)).toEqual([false, false, false, false, true, true])
+
+    const sent: string[] = []
+    const gateway = {
+      name: 'played',
+      kind: 'played',
+      send: async ({ text }: { text: string }) => ({ providerId: String(sent.push(text)) }),
+    }
+    const sending = { ...last.context, gateways: [gateway], outgoing: new Outgoing() }
+    const sendAll = async () => {
+      while (await sendNextPage(sending)) {}
+      return sent.splice(0).map((text) =>
+        text
+          .split(' ')
+          .slice(0, text.startsWith('FLEET') ? 1 : 3)
+          .join(' '),
+      )
+    }
+    expect((await sendAll()).toSorted()).toEqual(['FLEET', ...['a', 'b', 'c', 'd'].map((name) => `WAS DOWN ${name}`)])
+    await last.passTime(180)
+    expect((await sendAll()).toSorted()).toEqual(['WAS DOWN e', 'WAS DOWN f'])
+  })
+
+  test('is one incident, opened and resolved at once, with one page and no all-clear', async () => {
+    const monitor = await monitorOf('late', { settings: { period_s: 3600 } })
+    await tellOfThePast(monitor)
     const [incident, ...more] = await monitor.incidents()
     expect(more).toEqual([])
     expect(incident).toMatchObject({ kind: 'down', next_step_at: null })

@@ -107,14 +107,7 @@ describe('steps', () => {
 describe('too few healthy vantages', () => {
   const unconfirmed = async () => {
     const monitor = await WatchedMonitor.create(own, { regions: ['eu', 'us'] })
-    await monitor.report('eu', [{ outcome: 'timeout', agoS: 1230 }])
-    await monitor.judge()
-    await monitor.report('eu', [{ outcome: 'timeout', agoS: 600, cause: 'retest', attempt: 2 }])
-    await monitor.judge()
-    await own.admin`
-      update monitor_states set state = jsonb_set(state, '{suspicion,deadline_ms}', to_jsonb(${Date.now() - 1000}::int8)), judge_at = now()
-      where monitor_id = ${monitor.id}`
-    await monitor.judge()
+    await monitor.becomeUnconfirmed()
     return monitor
   }
 

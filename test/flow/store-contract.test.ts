@@ -220,8 +220,28 @@ onBothStores((stage) => {
       await within(async (tx) => tx.closeIncident(customerId(), String(id), await tx.nowMs()))
       const down = await open()
       expect((await look()).fleet.failing).toBe(before + 1)
+      await stage.ground.passTime(1)
       await within(async (tx) => tx.closeIncident(customerId(), down, await tx.nowMs()))
       expect((await look()).fleet.failing).toBe(before)
+    })
+
+    test('counts an outage from when it was decided, also where nobody could confirm it before', async () => {
+      const before = (await look()).fleet.failing
+      const old = await open('down', windowMs + 1000)
+      expect((await look()).fleet.failing).toBe(before)
+      await within(async (tx) => tx.closeIncident(customerId(), old, await tx.nowMs()))
+      const id = await open('unconfirmed', windowMs + 1000)
+      const confirmed = { customer_id: customerId(), id, since_at: 0, flapping: false, cause, vantages: [] }
+      await within((tx) => tx.confirmIncident(confirmed))
+      expect((await look()).fleet.failing).toBe(before + 1)
+    })
+
+    test('counts an outage that was over before we heard of it', async () => {
+      const before = (await look()).fleet.failing
+      const past = await open()
+      const [{ opened_at } = {}] = await stage.ground.incidents()
+      await within((tx) => tx.closeIncident(customerId(), past, Number(opened_at)))
+      expect((await look()).fleet.failing).toBe(before + 1)
     })
 
     test('has one guard, which one transaction after the other sees', async () => {

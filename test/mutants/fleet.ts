@@ -71,6 +71,28 @@ export const fleetMutants: Mutant[] = [
     caughtBy: { file: fleet, test: 'a mass failure > of many monitors of one mail domain is one domain' },
   },
   {
+    name: 'confirmation-not-counted',
+    file: 'coordinator/store/incident-log.ts',
+    find: ' down_at = now(),',
+    replace: '',
+    why: 'What nobody could confirm counts for the fleet guard from when it is confirmed.',
+    caughtBy: {
+      file: fleet,
+      test: 'a mass failure > that nobody could confirm while the probes were cut off is at once when it is confirmed',
+    },
+  },
+  {
+    name: 'past-outage-not-guarded',
+    file: 'coordinator/flow/escalate.ts',
+    find: '(await guardedUntil(context, tx, incident, nowMs)) ?? nowMs',
+    replace: 'nowMs',
+    why: 'Of many outages that were over before we heard of them customers are told after the hold, as of others.',
+    caughtBy: {
+      file: fleet,
+      test: 'an outage that was over before we heard of it > for many mail systems at once is told to the operator at once, to customers after the hold, and to each of them',
+    },
+  },
+  {
     name: 'wide-failure-votes',
     file: 'coordinator/core/verdict.ts',
     find: 'return contradicted >= Math.max(contradictedMin, tooMany)',

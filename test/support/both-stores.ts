@@ -36,9 +36,9 @@ export function onBothStores(tests: (stage: Stage) => void): void {
 function stageOn(groundNow: () => Ground) {
   const within = <T>(work: (tx: Transaction) => Promise<T>): Promise<T> => groundNow().store.transaction(work)
 
-  const open = async (kind: 'down' | 'unconfirmed' = 'down'): Promise<string> => {
+  const open = async (kind: 'down' | 'unconfirmed' = 'down', agoMs = 0): Promise<string> => {
     const id = newId()
-    const nowMs = await groundNow().nowMs()
+    const nowMs = (await groundNow().nowMs()) - agoMs
     const times = { since_at: nowMs - 60_000, last_good_at: null, opened_at: nowMs }
     await within((tx) =>
       tx.insertIncident({

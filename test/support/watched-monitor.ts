@@ -221,6 +221,19 @@ export class WatchedMonitor {
     return String(incident?.id)
   }
 
+  /** One region loses the mail twice, and until the deadline no other one answers. */
+  async becomeUnconfirmed(): Promise<void> {
+    const [first = ''] = this.#probes.keys()
+    await this.report(first, [{ outcome: 'timeout', agoS: sinceS }])
+    await this.judge()
+    await this.report(first, [{ outcome: 'timeout', agoS: 600, cause: 'retest', attempt: 2 }])
+    await this.judge()
+    await this.sql`
+      update monitor_states set state = jsonb_set(state, '{suspicion,deadline_ms}', to_jsonb(${Date.now() - 1000}::int8)), judge_at = now()
+      where monitor_id = ${this.id}`
+    await this.judge()
+  }
+
   /** Everybody tests again after the incident has opened, and mail returns. */
   async recover(regions = [...this.#probes.keys()]): Promise<void> {
     for (const region of regions) await this.report(region, [{ outcome: 'ok', agoS: -60, tookS: 0, cause: 'open' }])

@@ -17,7 +17,8 @@ export function fleetOperations(store: MemoryStore, tx: Ongoing): Pick<Transacti
       const fresh = tx
         .all(incidents)
         .filter(
-          ({ kind, opened_at, resolved_at }) => resolved_at === null && kind === 'down' && opened_at > tx.startedMs - windowMs,
+          ({ down_at, opened_at, resolved_at }) =>
+            down_at !== null && down_at > tx.startedMs - windowMs && (resolved_at === null || resolved_at === opened_at),
         )
       const domains = new Set(fresh.map(({ monitor_id }) => tx.read(monitors, monitor_id)?.target_domain))
       return { guard, fleet: { failing: domains.size, watched } }

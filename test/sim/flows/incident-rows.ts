@@ -31,10 +31,12 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
       if (open.some(({ code }) => code === incident.code)) throw new Error('incidents_open_code')
       const monitor_name = tx.read(monitors, incident.monitor_id)?.name ?? ''
       const untouched = { acknowledged_at: null, acknowledged_by: null, resolved_at: null, held: false, ...noStep }
-      tx.write(incidents, incident.id, { ...incident, ...untouched, monitor_name })
+      const down_at = incident.kind === 'down' ? incident.opened_at : null
+      tx.write(incidents, incident.id, { ...incident, ...untouched, down_at, monitor_name })
     },
     confirmIncident: async ({ id, since_at, flapping, cause, vantages }) => {
-      await change(id, { kind: 'down', acknowledged_at: null, acknowledged_by: null, since_at, flapping, cause, vantages })
+      const untouched = { acknowledged_at: null, acknowledged_by: null }
+      await change(id, { kind: 'down', down_at: tx.startedMs, ...untouched, since_at, flapping, cause, vantages })
     },
     closeIncident: (_customerId, id, atMs) => change(id, { resolved_at: atMs, ...noStep }, isOpen),
     acknowledgeIncident: ({ id }, by) =>
