@@ -103,7 +103,10 @@ export const Incident = Type.Object({
   acknowledged_at: orNull(Time),
   acknowledged_by: orNull(Text),
   resolved_at: orNull(Time),
-  cause: Type.Object({ outcome: Text, place: Place, text: Text }),
+  cause: Type.Object(
+    { outcome: Text, place: Place, text: Text },
+    { description: 'What is wrong, and where; found anew when a mail behind the incident comes back late' },
+  ),
   vantages: Type.Array(IncidentVantage),
 })
 

@@ -1,10 +1,10 @@
 /** What a decision does to the incident: open, confirm, resolve, each with its event and its pages, inside the judgement's transaction. */
 import { isoTime } from '../../common/durations.ts'
 import { uuidv7 } from '../../common/runtime.ts'
-import { type Cause, describeCause, leadingFailures } from '../core/cause.ts'
-import type { Effect, VoteView } from '../core/evidence.ts'
+import type { Effect } from '../core/evidence.ts'
 import { resolveByHand } from '../core/judgement.ts'
 import type { ClaimedMonitor } from '../store/judging.ts'
+import { findCause } from './cause.ts'
 import type { FlowContext } from './context.ts'
 import { pagePastOutage, startPaging } from './escalate.ts'
 import { type Ending, logIncidentEvent, pageRecovery } from './page.ts'
@@ -107,13 +107,6 @@ async function page(context: FlowContext, tx: Transaction, customerId: string, i
   if (incident === null) return
   await startPaging(context, tx, incident, nowMs)
   await tx.announce('live', { kind: 'incident', customer_id: customerId, id: incidentId })
-}
-
-/** The failure that most vantages report, in words, with what the mail server said to one of them. */
-async function findCause(tx: Transaction, monitor: ClaimedMonitor, votes: VoteView[]): Promise<Cause> {
-  const failures = leadingFailures(votes)
-  const testIds = failures.flatMap(({ test_id }) => test_id ?? [])
-  return describeCause(failures, await tx.readTestEvidence(monitor.customer_id, testIds), monitor.rules.timeout_s)
 }
 
 /** Letters and digits that cannot be mistaken for one another on the phone. */

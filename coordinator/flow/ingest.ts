@@ -47,7 +47,7 @@ export async function ingestBatch(
   await system.begin(async (sql) => {
     admitted.push(...(await admitResults(sql, probe, batch.results, refused)))
     // Sent together and run one after the other, so that the transaction waits for the network as seldom as it can.
-    const [told, overdue, proved] = await Promise.all([
+    const [told, notes, proved] = await Promise.all([
       insertResults(sql, probe, admitted),
       writeNotes(sql, probe, batch, refused),
       prove(sql, probe, admitted, batch),
@@ -56,8 +56,8 @@ export async function ingestBatch(
     // After the others, so that the rows are locked in one order whatever the batch holds.
     await recordFailures(sql, probe.id, failures)
     const late = failures.filter((failure) => failure.isLateNews)
-    const troubled = [...admitted.filter((result) => result.outcome !== 'ok'), ...overdue]
-    const marked = await markForJudging(sql, { probeId: probe.id, told, troubled, late, proved })
+    const troubled = [...admitted.filter((result) => result.outcome !== 'ok'), ...notes.overdues]
+    const marked = await markForJudging(sql, { probeId: probe.id, told, troubled, returned: notes.returned, late, proved })
     if (marked > 0) await announce(sql, 'judge')
   })
   // Not in the transaction: commits that notify wait for each other. Who is not acknowledged sends again, and then this is told again.
@@ -86,7 +86,7 @@ async function admitResults(sql: Sql, probe: ReportingProbe, results: TestResult
 const tellsOfPast = ({ outcome, finished_at, clock_offset_ms }: TestResult, nowMs: number): boolean =>
   isFailure(outcome) && isLateNews(finished_at + (clock_offset_ms ?? 0), nowMs)
 
-/** Writes what is told beside results; returns the mails that are overdue. */
+/** Writes what is told beside results; returns the mails that are overdue, and those that are newly known to be back late. */
 async function writeNotes(sql: Sql, probe: ReportingProbe, batch: ResultBatch, refused: Refusal[]) {
   const monitorIds = unique([...batch.lates, ...batch.overdues].map((note) => note.monitor_id))
   const owners = await findMonitorOwners(sql, probe.id, monitorIds)
@@ -97,11 +97,11 @@ async function writeNotes(sql: Sql, probe: ReportingProbe, batch: ResultBatch, r
       refused.push({ id: note.test_id, code: 'RESULT_FOREIGN', detail: 'This probe was never told to test that monitor' })
       return []
     })
-  await insertLateReturns(sql, probe.id, owned(batch.lates))
+  const returned = await insertLateReturns(sql, probe.id, owned(batch.lates))
   const overdues = owned(batch.overdues)
   await insertOverdues(sql, probe.id, overdues)
   await insertControlTrips(sql, probe.id, batch.controls)
-  return overdues
+  return { overdues, returned }
 }
 
 /** Verified returns prove the probe's health against failures elsewhere: the newest of the two newest domains is enough. */

@@ -11,6 +11,7 @@ import { isConnectionFault, isLostRace } from '../store/faults.ts'
 import type { ClaimedMonitor } from '../store/judging.ts'
 import type { FlowContext } from './context.ts'
 import { confirmOpenIncident, openIncident, recordPastIncident, resolveOpenIncident } from './incident.ts'
+import { noteLateReturns } from './late-returns.ts'
 import type { Transaction } from './store.ts'
 
 /** A monitor whose judgement failed is left alone for so long, so that the others are not kept waiting. */
@@ -40,6 +41,7 @@ export async function judgeMonitor(context: FlowContext, tx: Transaction, monito
   const evidence = await tx.loadEvidence(monitor)
   const judgement = judge(monitor.state, monitor.rules, evidence, monitor.now_ms)
   const incidentId = await carryOut(context, tx, monitor, judgement)
+  if (monitor.returned_late && incidentId !== null) await noteLateReturns(context, tx, monitor, incidentId)
   await tx.saveJudgement(monitor, {
     state: judgement.state,
     incidentId,

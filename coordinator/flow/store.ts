@@ -9,6 +9,8 @@ import type { lockFleet, saveFleetGuard } from '../store/fleet.ts'
 import type * as incidentLog from '../store/incident-log.ts'
 import type { acknowledgeIncident } from '../store/incidents.ts'
 import type * as judging from '../store/judging.ts'
+import type { listUnloggedReturns } from '../store/late-returns.ts'
+import type { listStampedTests } from '../store/legs.ts'
 import type { holdWindowsOfMonitor } from '../store/maintenance.ts'
 import type { recordOutageEnd } from '../store/outages.ts'
 import type * as outbox from '../store/outbox.ts'
@@ -37,11 +39,14 @@ export type Transaction = {
   codeIsFree: Bound<typeof incidentLog.codeIsFree>
   insertIncident: Bound<typeof incidentLog.insertIncident>
   confirmIncident: Bound<typeof incidentLog.confirmIncident>
+  setIncidentCause: Bound<typeof incidentLog.setIncidentCause>
   closeIncident: Bound<typeof incidentLog.closeIncident>
   acknowledgeIncident: Bound<typeof acknowledgeIncident>
   readIncident: Bound<typeof incidentLog.readIncident>
   insertIncidentEvent: Bound<typeof incidentLog.insertIncidentEvent>
   readTestEvidence: Bound<typeof readTestEvidence>
+  listUnloggedReturns: Bound<typeof listUnloggedReturns>
+  listStampedTests: Bound<typeof listStampedTests>
   recordOutageEnd: Bound<typeof recordOutageEnd>
 
   claimDueStep: Bound<typeof incidentLog.claimDueStep>

@@ -15,10 +15,13 @@ import {
   readIncident,
   readMonitorPolicy,
   readRecipients,
+  setIncidentCause,
   setNextStep,
 } from './incident-log.ts'
 import { acknowledgeIncident } from './incidents.ts'
 import { claimDueMonitor, insertJob, loadEvidence, lockMonitor, postponeJudgement, saveJudgement } from './judging.ts'
+import { listUnloggedReturns } from './late-returns.ts'
+import { listStampedTests } from './legs.ts'
 import { holdWindowsOfMonitor } from './maintenance.ts'
 import { recordOutageEnd } from './outages.ts'
 import {
@@ -54,11 +57,14 @@ export const transactionOn = (sql: Sql): Transaction => ({
   codeIsFree: (...args) => codeIsFree(sql, ...args),
   insertIncident: (...args) => insertIncident(sql, ...args),
   confirmIncident: (...args) => confirmIncident(sql, ...args),
+  setIncidentCause: (...args) => setIncidentCause(sql, ...args),
   closeIncident: (...args) => closeIncident(sql, ...args),
   acknowledgeIncident: (...args) => acknowledgeIncident(sql, ...args),
   readIncident: (...args) => readIncident(sql, ...args),
   insertIncidentEvent: (...args) => insertIncidentEvent(sql, ...args),
   readTestEvidence: (...args) => readTestEvidence(sql, ...args),
+  listUnloggedReturns: (...args) => listUnloggedReturns(sql, ...args),
+  listStampedTests: (...args) => listStampedTests(sql, ...args),
   recordOutageEnd: (...args) => recordOutageEnd(sql, ...args),
 
   claimDueStep: () => claimDueStep(sql),

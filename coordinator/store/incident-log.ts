@@ -9,6 +9,7 @@ import type { Sql } from './connection.ts'
 export type IncidentEventType =
   | 'opened'
   | 'confirmed'
+  | 'returned_late'
   | 'paged'
   | 'page_suppressed_by_maintenance'
   | 'page_held_by_fleet_guard'
@@ -86,6 +87,11 @@ export async function confirmIncident(
     update incidents set kind = 'down', down_at = now(), acknowledged_at = null, acknowledged_by = null, since_at = ${incident.since_at},
       flapping = ${incident.flapping}, cause = ${sql.json(incident.cause)}, vantages = ${sql.json(incident.vantages)}
     where customer_id = ${incident.customer_id} and id = ${incident.id}`
+}
+
+/** What is known of the trouble has changed; what was decided and sent has not. */
+export async function setIncidentCause(sql: Sql, customerId: string, incidentId: string, cause: Cause): Promise<void> {
+  await sql`update incidents set cause = ${sql.json(cause)} where customer_id = ${customerId} and id = ${incidentId}`
 }
 
 /** Ends the incident and its escalation; false where it had ended before. */

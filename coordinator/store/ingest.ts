@@ -68,17 +68,21 @@ export async function insertResults(
     returning customer_id, monitor_id`
 }
 
-export async function insertLateReturns(
+/** Returns those that are new. */
+export async function insertLateReturns<T extends LateReturn & { customer_id: string }>(
   sql: Sql,
   probeId: string,
-  lates: (LateReturn & { customer_id: string })[],
-): Promise<void> {
+  lates: T[],
+): Promise<T[]> {
+  const isNew: T[] = []
   for (const late of lates) {
-    await sql`
+    const { count } = await sql`
       insert into late_returns (customer_id, test_id, monitor_id, probe_id, returned_at, rtt_ms, stamp_at)
       values (${late.customer_id}, ${late.test_id}, ${late.monitor_id}, ${probeId}, ${late.returned_at}, ${late.rtt_ms}, ${late.stamp_at})
       on conflict do nothing`
+    if (count > 0) isNew.push(late)
   }
+  return isNew
 }
 
 export async function insertOverdues(sql: Sql, probeId: string, overdues: (Overdue & { customer_id: string })[]): Promise<void> {
@@ -120,7 +124,9 @@ export type News = {
   told: readonly { customer_id: string; monitor_id: string }[]
   /** What is new of these is not plain good. */
   troubled: readonly { customer_id: string; monitor_id: string }[]
-  /** The failures among them that are told of late (core/past-outage.ts). */
+  /** Mails of these have come back late. */
+  returned: readonly { customer_id: string; monitor_id: string }[]
+  /** The failures among the troubled that are told of late (core/past-outage.ts). */
   late: readonly { monitor_id: string; started_at: number }[]
   /** The probe has proved its health: what waited for that can be judged. */
   proved: boolean
@@ -131,8 +137,8 @@ export type News = {
  * how many were marked. Also those that are due already are written, and so locked: their judgement waits for what is about to be
  * committed. The order of the locks is the same for all, so that batches do not wait for each other in a ring.
  */
-export async function markForJudging(sql: Sql, { probeId, told, troubled, late, proved }: News): Promise<number> {
-  const concerned = [...told, ...troubled]
+export async function markForJudging(sql: Sql, { probeId, told, troubled, returned, late, proved }: News): Promise<number> {
+  const concerned = [...told, ...troubled, ...returned]
   const monitorIds = concerned.map((monitor) => monitor.monitor_id)
   const customerIds = [...new Set(concerned.map((monitor) => monitor.customer_id))]
   const troubledIds = troubled.map((monitor) => monitor.monitor_id)
@@ -149,6 +155,7 @@ export async function markForJudging(sql: Sql, { probeId, told, troubled, late, 
       order by s.customer_id, s.monitor_id for update of s
     )
     update monitor_states s set judge_at = least(s.judge_at, now()),
+      returned_late = s.returned_late or s.monitor_id = any(${returned.map((monitor) => monitor.monitor_id)}::uuid[]),
       late_since = least(s.late_since, (
         select to_timestamp(min(told.started_at) / 1000)
         from unnest(${late.map((failure) => failure.monitor_id)}::uuid[], ${late.map((failure) => failure.started_at)}::float8[])

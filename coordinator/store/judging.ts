@@ -19,6 +19,8 @@ export type ClaimedMonitor = {
   incident_id: string | null
   /** The start of the oldest failing test that was told of late and is not judged to the end. */
   late_since_ms: number | null
+  /** A late return has come in since the last judgement. */
+  returned_late: boolean
   rules: MonitorRules
   /** The database's clock after the lock was taken. */
   now_ms: number
@@ -41,7 +43,7 @@ async function readMonitor(sql: Sql, customerId: string, monitorId: string): Pro
   type Row = MonitorRules & Omit<ClaimedMonitor, 'rules'>
   const [row] = await sql<Row[]>`
     select s.customer_id, s.monitor_id, m.name, ${targetDomain(sql)} as target_domain, m.target_generation, s.state, s.incident_id,
-      s.late_since as late_since_ms,
+      s.late_since as late_since_ms, s.returned_late,
       m.period_s, m.timeout_s, m.slow_s, m.retest_wait_s, m.hard_confirm_s, m.open_period_s, m.vantages, m.quorum, m.mode,
       clock_timestamp() as now_ms
     from monitor_states s join monitors m on m.customer_id = s.customer_id and m.id = s.monitor_id
@@ -199,7 +201,7 @@ export async function saveJudgement(
     update monitor_states set state = ${sql.json(saved.state)}, decision = ${saved.state.decision}, decision_reason = ${saved.state.reason},
       decision_since = ${saved.state.decision_since_ms}, incident_id = ${saved.incidentId}, quiet = ${saved.quiet},
       awaiting_proof = ${saved.awaitingProof}::uuid[], judge_at = ${saved.judgeAtMs}, judged_at = now(),
-      late_since = case when ${saved.state.late !== null}::boolean then late_since end,
+      returned_late = false, late_since = case when ${saved.state.late !== null}::boolean then late_since end,
       watched_since = coalesce(watched_since, case when ${saved.state.watched}::boolean then now() end)
     where customer_id = ${monitor.customer_id} and monitor_id = ${monitor.monitor_id}`
   if (saved.state.watched && !monitor.state.watched) await endPending(sql, monitor.customer_id, monitor.monitor_id)

@@ -73,7 +73,7 @@ export async function findResults(sql: Sql, whose: Whose, keys: ResultKey[]): Pr
     where ${ofCustomer(sql, whose, 'r.customer_id')}`
 }
 
-/** By test id, what a diagnosis needs; the legs of a late return are not read here. */
+/** By test id, what a diagnosis needs; the legs of a late return are computed from more (flow/cause.ts). */
 export async function readTestEvidence(sql: Sql, customerId: string, testIds: string[]): Promise<Map<string, TestEvidence>> {
   const rows = await sql<{ id: string; outcome: Outcome; detail: ResultDetail; late_rtt_ms: number | null }[]>`
     select r.id, r.outcome, r.detail, late.rtt_ms as late_rtt_ms from results r ${joinLate(sql)}

@@ -118,7 +118,7 @@ describe('marks', () => {
     await monitor.report('eu', [lostAtSlot])
     const told = [{ customer_id: monitor.customerId, monitor_id: monitor.id }]
     await own.database.system.begin(async (sql) => {
-      await markForJudging(sql, { probeId: monitor.probe('us').id, told, troubled: told, late: [], proved: false })
+      await markForJudging(sql, { probeId: monitor.probe('us').id, told, troubled: told, returned: [], late: [], proved: false })
       expect(await judgeNext(monitor.context)).toBe(false)
     })
     expect(await judgeNext(monitor.context)).toBe(true)

@@ -191,6 +191,38 @@ onBothStores((stage) => {
       ])
     })
 
+    test('knows which of its mails are back late until its log has them, and may be given another cause', async () => {
+      const [testId, probeId, nowMs] = [newId(), newId(), await stage.ground.nowMs()]
+      const vote = {
+        probe_id: probeId,
+        region: 'eu',
+        vote: 'fail',
+        reason: 'failed',
+        outcome: 'timeout',
+        test_id: testId,
+      } as const
+      const id = newId()
+      const times = { since_at: nowMs - 60_000, last_good_at: null, opened_at: nowMs }
+      const incident = { ...stage.ground.monitor, id, code: 'LATE', kind: 'down' as const, ...times, flapping: false, cause }
+      await within((tx) => tx.insertIncident({ ...incident, vantages: [vote] }))
+      const unlogged = () => within((tx) => tx.listUnloggedReturns(customerId(), id))
+      await stage.ground.returnLate(newId(), probeId)
+      expect(await unlogged()).toEqual([])
+      await stage.ground.returnLate(testId, probeId)
+      expect(await unlogged()).toMatchObject([
+        { test_id: testId, probe_id: probeId, region: 'eu', rtt_ms: 900_000, stamp_at: null },
+      ])
+      const late = { ...cause, place: 'returned_late' as const }
+      const seenWithin = await within(async (tx) => {
+        const event = { id: newId(), customer_id: customerId(), incident_id: id, at_ms: nowMs, detail: { test_id: testId } }
+        await tx.insertIncidentEvent({ ...event, type: 'returned_late' })
+        await tx.setIncidentCause(customerId(), id, late)
+        return tx.listUnloggedReturns(customerId(), id)
+      })
+      expect([seenWithin, await unlogged()]).toEqual([[], []])
+      expect((await within((tx) => tx.readIncident(customerId(), id)))?.cause).toEqual(late)
+    })
+
     test('in maintenance is held, and looked at when it ends', async () => {
       const id = await open()
       const windows = () => within((tx) => tx.holdWindowsOfMonitor(customerId(), stage.ground.monitor.monitor_id))

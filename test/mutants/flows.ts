@@ -2,12 +2,35 @@
 import type { Mutant } from './mutant.ts'
 
 const pages = 'test/flow/judge-pages.test.ts'
+const lateReturns = 'test/flow/judge-late-returns.test.ts'
 const seeds = {
   file: 'test/sim/flows.test.ts',
   test: '48 fixed seeds through the whole flows > batch 4: outages reach a phone in time and once, whatever dies or falters meanwhile',
 }
 
 export const flowMutants: Mutant[] = [
+  {
+    name: 'late-return-leaves-the-cause',
+    file: 'coordinator/flow/late-returns.ts',
+    find: '  await tx.setIncidentCause(',
+    replace: '  void (',
+    why: 'Where a mail was held is known once it is back: the cause of the open incident says so.',
+    caughtBy: {
+      file: lateReturns,
+      test: 'a mail behind an open incident that comes back late > is told of in the log, and the cause says so; the decision and what was sent stay',
+    },
+  },
+  {
+    name: 'late-return-told-of-again',
+    file: 'coordinator/store/late-returns.ts',
+    find: "and e.type = 'returned_late'",
+    replace: "and e.type = 'opened'",
+    why: 'A late return is one line in the log, however often its monitor is judged.',
+    caughtBy: {
+      file: lateReturns,
+      test: 'a mail behind an open incident that comes back late > has one line, however often it is told of, and each of several has its own',
+    },
+  },
   {
     name: 'repeat-in-doubt-not-marked',
     file: 'coordinator/flow/send-pages.ts',

@@ -62,6 +62,13 @@ describe('a history in which all is well', () => {
         s.sms.bobDown = sms(410, bob, texts.down)
       },
     ],
+    [
+      'mails come back late while the incident is open, each with a line',
+      (s) => {
+        s.log.euLate = event(100, 'returned_late', { test_id: 'eu' })
+        s.log.usLate = event(120, 'returned_late', { test_id: 'us' })
+      },
+    ],
     ['too few vantages, and the operator is told', onlyUnconfirmed],
     ['an outage that was over before it was heard of, and one notice', onlyPast],
     [
@@ -95,6 +102,21 @@ describe('one thing is spoiled', () => {
         delete s.sms.aliceUp
         delete s.sms.bobUp
         delete s.sms.bobDown
+      },
+    ],
+    [
+      'a late return is told of twice',
+      ['groundless_line'],
+      (s) => {
+        s.log.euLate = event(100, 'returned_late', { test_id: 'eu' })
+        s.log.again = event(120, 'returned_late', { test_id: 'eu' })
+      },
+    ],
+    [
+      'a late return is told of when all is over',
+      ['groundless_line'],
+      (s) => {
+        s.log.euLate = event(100_000, 'returned_late', { test_id: 'eu' })
       },
     ],
     [

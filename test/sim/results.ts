@@ -5,6 +5,7 @@ import type { TestEvidence } from '../../coordinator/core/diagnosis.ts'
 import type { Evidence, MonitorState, VantageEvidence } from '../../coordinator/core/evidence.ts'
 import { isLateNews } from '../../coordinator/core/past-outage.ts'
 import { isFailure, type TestFact } from '../../coordinator/core/verdict.ts'
+import type { LateReturnRow } from '../../coordinator/store/late-returns.ts'
 import { besideTest, type ControlFact } from './control-trips.ts'
 import type { Surroundings } from './coordination.ts'
 import type { SpoolRecord } from './journal.ts'
@@ -42,7 +43,9 @@ export class Results {
   readonly #around: Surroundings
   readonly #known = new Map<string, Known>()
   readonly #details = new Map<string, TestEvidence>()
+  readonly #lateReturns = new Map<string, LateReturnRow>()
   #lateSinceMs: number | null = null
+  #returnedLate = false
 
   constructor(around: Surroundings) {
     this.#around = around
@@ -63,6 +66,7 @@ export class Results {
   fold(seats: Seats): void {
     const nowMs = this.#around.events.nowMs
     this.#details.clear()
+    this.#lateReturns.clear()
     for (const known of this.#known.values()) {
       known.overdue = []
       known.controls = []
@@ -100,6 +104,7 @@ export class Results {
           overdue.push({ test_id, started_ms: started_at + probe.clock.offsetMs(nowMs), at: nowMs })
         news.troubled = true
       }
+      if (record.kind === 'late' && this.#addLateReturn(probe, record.body.id)) news.told = true
       if (record.kind === 'control' && this.#addControl(probe, record.body)) news.proved = true
     }
     return news
@@ -133,6 +138,14 @@ export class Results {
     this.#lateSinceMs = null
     return lateSinceMs
   }
+
+  takeReturnedLate(): boolean {
+    const returnedLate = this.#returnedLate
+    this.#returnedLate = false
+    return returnedLate
+  }
+
+  lateReturns = (testIds: readonly string[]): LateReturnRow[] => testIds.flatMap((id) => this.#lateReturns.get(id) ?? [])
 
   /** By test id, what a diagnosis needs. */
   details = (testIds: readonly string[]): Map<string, TestEvidence> =>
@@ -204,6 +217,19 @@ export class Results {
       const besideMs = result.finished_at + rightMs - 10_000
       if (this.#around.busy && this.#around.sideWorks(probe.id, besideMs)) known.proofMs = Math.max(known.proofMs ?? 0, besideMs)
     }
+  }
+
+  /** True where it is new: the mail of a test that was told of before is back. */
+  #addLateReturn({ id: probe_id, region }: SimProbe, test_id: string): boolean {
+    const test = this.#knownOf(probe_id).tests.find(({ id }) => id === test_id)
+    const detail = this.#details.get(test_id)
+    if (test === undefined || detail === undefined || this.#lateReturns.has(test_id)) return false
+    const returned_at = this.#around.events.nowMs
+    const rtt_ms = returned_at - test.started_ms
+    this.#lateReturns.set(test_id, { test_id, probe_id, region, returned_at, rtt_ms, stamp_at: null })
+    this.#details.set(test_id, { ...detail, late: { rtt_ms, legs: null } })
+    this.#returnedLate = true
+    return true
   }
 
   /** A test that timed out has lasted its timeout, also where the probe's clock was set back while it ran. */

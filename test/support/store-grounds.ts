@@ -3,7 +3,9 @@ import type { MaintenanceWindow } from '../../coordinator/core/maintenance.ts'
 import type { Store } from '../../coordinator/flow/store.ts'
 import type { Due } from '../../coordinator/store/clock.ts'
 import { nextStepDue } from '../../coordinator/store/incident-log.ts'
+import { insertLateReturns } from '../../coordinator/store/ingest.ts'
 import { nextJudgementDue } from '../../coordinator/store/judging.ts'
+import type { LateReturnRow } from '../../coordinator/store/late-returns.ts'
 import { insertMaintenanceWindow } from '../../coordinator/store/maintenance.ts'
 import { nextPageDue } from '../../coordinator/store/outbox.ts'
 import { beat } from '../../coordinator/store/probe-link.ts'
@@ -22,6 +24,8 @@ export type Ground = {
   /** What was due in so many seconds is due now, and who was heard is not heard for as long. */
   passTime(seconds: number): Promise<void>
   beat(coordinatorId: string): Promise<void>
+  /** The mail of that test of that probe is back, after its test has ended. */
+  returnLate(testId: string, probeId: string): Promise<void>
   /** Maintenance of the monitor from an hour ago until an hour from now. */
   beginMaintenance(): Promise<void>
   state(): Promise<Row>
@@ -57,6 +61,10 @@ export async function postgresGround(own: TestDatabase): Promise<Ground> {
         update coordinators set seen_at = seen_at - ${seconds} * interval '1 second', started_at = started_at - ${seconds} * interval '1 second'`
     },
     beat: (coordinatorId) => beat(sql, coordinatorId),
+    async returnLate(test_id, probeId) {
+      const late = { test_id, monitor_id: monitor.id, customer_id, returned_at: await nowMs(), rtt_ms: 900_000, stamp_at: null }
+      await insertLateReturns(sql, probeId, [late])
+    },
     async beginMaintenance() {
       const nowMs = await own.database.nowMs()
       const schedule = { kind: 'once' as const, starts_ms: nowMs - hourMs, ends_ms: nowMs + hourMs }
@@ -84,12 +92,14 @@ export async function memoryGround(): Promise<Ground> {
   const [customer_id, monitor_id, contactId, methodId] = [newId(), newId(), newId(), newId()]
   const windows: MaintenanceWindow[] = []
   const jobs: Row[] = []
+  const lates: LateReturnRow[] = []
   const recipient = { contact_method_id: methodId, address: '+61400000001', contact_name: 'Alice' }
   const store = new MemoryStore(
     {
       nowMs,
       evidence: ({ late_since_ms }, observing_since_ms) => ({ vantages: [], pool: [], observing_since_ms, late_since_ms }),
       details: () => new Map(),
+      lateReturns: (testIds) => lates.filter(({ test_id }) => testIds.includes(test_id)),
       policy: () => ({ steps: [{ after_s: 0, contact_ids: [contactId] }], repeat: 0 }),
       recipients: new Map([[contactId, [recipient]]]),
       windows: () => windows,
@@ -114,6 +124,9 @@ export async function memoryGround(): Promise<Ground> {
     },
     async beat(coordinatorId) {
       store.heartbeats.beat(coordinatorId)
+    },
+    async returnLate(test_id, probe_id) {
+      lates.push({ test_id, probe_id, region: 'eu', returned_at: clockMs, rtt_ms: 900_000, stamp_at: null })
     },
     async beginMaintenance() {
       const schedule = { kind: 'once' as const, starts_ms: clockMs - hourMs, ends_ms: clockMs + hourMs }

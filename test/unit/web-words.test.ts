@@ -147,6 +147,13 @@ describe('incidents in words', () => {
       text: 'Mail bounced.',
       votes: [{ probe_id: 'p1', region: 'eu', verdict: 'no_data', outcome: null }],
     })
+    const ways = { outbound_ms: { min: 1900, max: 2100 }, return_ms: { min: 897_000, max: 898_000 } }
+    const late = { region: 'eu', rtt_ms: 900_000, stamp_at: '2026-11-23T03:02:02.000Z', place: 'return_leg', ...ways }
+    expect(eventWords({ type: 'returned_late', detail: late })).toEqual({
+      title: 'A mail came back late to eu',
+      text: 'After 15 min, stamped at 03:02:02\u00a0UTC by the clock of your server. It was held on its way back. Out: 1.9 to 2.1 s; back: 14 min 57 s to 14 min 58 s.',
+      votes: [],
+    })
     expect(eventWords({ type: 'paged', detail: { to: ['Robin', 'operator'], round: 0 } }).title).toBe(
       'Paging Robin, the operator',
     )

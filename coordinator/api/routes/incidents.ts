@@ -55,7 +55,8 @@ function addReads(app: ApiServer, context: ApiContext): void {
       config: { needs: 'read' },
       schema: {
         ...schema,
-        summary: 'Its story, oldest first',
+        summary:
+          'Its story, oldest first, also who was not paged and why (`nobody_to_page`) and what came back late (`returned_late`)',
         params: ById,
         querystring: ListQuery,
         response: { 200: listOf(Event) },

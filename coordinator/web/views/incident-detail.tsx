@@ -108,6 +108,8 @@ function Timeline({ incident }: { incident: Incident }) {
   const now = useNow()
   // Every change of the incident and each of its pages adds an event.
   const changes = [
+    incident.kind,
+    incident.cause?.text,
     incident.acknowledged_at,
     incident.resolved_at,
     ...pagesOf(state, incident.id).map((page) => page.id + page.state),

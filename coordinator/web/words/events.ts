@@ -3,9 +3,10 @@
 import type { VoteView } from '../../core/evidence.ts'
 import type { IncidentEventType } from '../../store/incident-log.ts'
 import { asSentence } from '../api/problem.ts'
-import type { IncidentEvent, IncidentVantage } from '../api/resources.ts'
+import type { IncidentEvent, IncidentVantage, Interval } from '../api/resources.ts'
 import { plainFacts } from './facts.ts'
-import { clockTime, dayOf, timeOf } from './time.ts'
+import { intervalWords } from './legs.ts'
+import { clockTime, dayOf, howLong, timeOf } from './time.ts'
 import { humanise } from './verdicts.ts'
 
 export type EventWords = { title: string; text: string | null; votes: IncidentVantage[] }
@@ -18,6 +19,7 @@ const titles: Record<IncidentEventType, (detail: Detail) => string> = {
     return detail.flapping === true ? 'Incident opened: mail comes and goes' : 'Incident opened'
   },
   confirmed: () => 'Confirmed: the quorum agrees',
+  returned_late: (detail) => `A mail came back late${word(detail.region) === null ? '' : ` to ${word(detail.region)}`}`,
   paged: (detail) => `Paging ${names(detail.to) ?? 'somebody'}`,
   page_suppressed_by_maintenance: () => 'Nobody is paged in maintenance',
   page_held_by_fleet_guard: (detail) => `Paging waits: ${detail.failing} mail domains fail at once`,
@@ -37,6 +39,7 @@ const titles: Record<IncidentEventType, (detail: Detail) => string> = {
 const texts: Partial<Record<IncidentEventType, (detail: Detail) => string | null>> = {
   opened: causeText,
   confirmed: causeText,
+  returned_late: returnText,
   paged: (detail) =>
     typeof detail.round === 'number' && detail.round > 0 ? `Round ${detail.round + 1} of the escalation policy` : null,
   page_suppressed_by_maintenance: (detail) => untilText(detail),
@@ -82,6 +85,19 @@ function causeText(detail: Detail): string | null {
   const text = isObject(detail.cause) ? word(detail.cause.text) : null
   return text === null ? null : asSentence(text)
 }
+
+/** Where it was held, as far as the two clocks tell; that it is back rewrites no verdict. */
+function returnText({ rtt_ms, stamp_at, place, return_ms, outbound_ms }: Detail): string {
+  const after = typeof rtt_ms === 'number' ? `After ${howLong(rtt_ms)}` : 'After its deadline'
+  const stamp = word(stamp_at)
+  const stamped = stamp === null ? '' : `, stamped at ${clockTime(stamp, true)}\u00a0UTC by the clock of your server`
+  const legs = isInterval(outbound_ms) && isInterval(return_ms)
+  const ways = legs ? ` Out: ${intervalWords(outbound_ms)}; back: ${intervalWords(return_ms)}.` : ''
+  return `${after}${stamped}.${place === 'return_leg' ? ' It was held on its way back.' : ''}${ways}`
+}
+
+const isInterval = (value: unknown): value is Interval =>
+  isObject(value) && typeof value.min === 'number' && typeof value.max === 'number'
 
 const untilText = (detail: Detail): string | null => {
   const until = word(detail.until)

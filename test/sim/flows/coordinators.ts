@@ -61,6 +61,7 @@ export class SimCoordinators implements Coordination {
           late_since_ms,
         }),
         details: this.#results.details,
+        lateReturns: this.#results.lateReturns,
         policy: () => setting.policy,
         recipients: setting.contacts,
         windows: () => this.windows,
@@ -230,7 +231,7 @@ export class SimCoordinators implements Coordination {
   async #mark(): Promise<void> {
     const { events, plan } = this.#around
     events.unsettled()
-    await this.#store.mark(plan.monitor_id, events.nowMs, this.#results.takeLateSinceMs())
+    await this.#store.mark(plan.monitor_id, events.nowMs, this.#results.takeLateSinceMs(), this.#results.takeReturnedLate())
     this.#notify('judge')
     this.#planPolls()
   }

@@ -41,6 +41,8 @@ export type FlowViolation = {
     | 'no_all_clear'
     | 'groundless_all_clear'
     | 'after_all_clear'
+    /** A line of the log that tells of nothing new. */
+    | 'groundless_line'
   atMs: number
   what: string
 }

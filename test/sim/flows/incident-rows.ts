@@ -8,6 +8,7 @@ type IncidentOperations = Pick<
   | 'codeIsFree'
   | 'insertIncident'
   | 'confirmIncident'
+  | 'setIncidentCause'
   | 'closeIncident'
   | 'acknowledgeIncident'
   | 'readIncident'
@@ -37,6 +38,9 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
     confirmIncident: async ({ id, since_at, flapping, cause, vantages }) => {
       const untouched = { acknowledged_at: null, acknowledged_by: null }
       await change(id, { kind: 'down', down_at: tx.startedMs, ...untouched, since_at, flapping, cause, vantages })
+    },
+    setIncidentCause: async (_customerId, id, cause) => {
+      await change(id, { cause })
     },
     closeIncident: (_customerId, id, atMs) => change(id, { resolved_at: atMs, ...noStep }, isOpen),
     acknowledgeIncident: ({ id }, by) =>

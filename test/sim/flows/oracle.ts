@@ -8,7 +8,7 @@ import { allClearFaults } from './all-clears.ts'
 import { fatesOf, pageFaults } from './fates.ts'
 import type { FlowHistory, FlowViolation } from './history.ts'
 import { firstTaken, isAllClear, type Message, read } from './messages.ts'
-import { firstPhones, phonesOf, scheduleOf, stopMs, storyOf } from './policy.ts'
+import { firstPhones, isEnd, phonesOf, scheduleOf, stopMs, storyOf } from './policy.ts'
 import { silenceFaults } from './silence.ts'
 import { stepFaults } from './steps.ts'
 import type { ToldIncident } from './told.ts'
@@ -29,6 +29,7 @@ export function judgeFlows(history: FlowHistory): FlowViolation[] {
       ...pageFaults(history, incident, fates),
       ...silenceFaults(history, incident, own, fates),
       ...allClearFaults(history, incident, own),
+      ...returnFaults(incident),
     )
   }
   return faults
@@ -75,6 +76,17 @@ function groundlessMarks(
     )
     const crashed = crashesMs.some((crashMs) => incident.openedMs <= crashMs && crashMs <= atMs)
     return !repeated || inDoubt || crashed ? [] : [{ kind: 'groundless_mark', atMs, what: `taken for the first time: ${text}` }]
+  })
+}
+
+/** A mail that came back late is one line in the log, as long as the incident is open. */
+function returnFaults({ code, events }: ToldIncident): FlowViolation[] {
+  const endedMs = events.find(isEnd)?.committedMs ?? Number.POSITIVE_INFINITY
+  const lines = events.filter(({ type }) => type === 'returned_late')
+  return lines.flatMap(({ detail, committedMs }, index): FlowViolation[] => {
+    const isFirst = lines.findIndex((other) => other.detail.test_id === detail.test_id) === index
+    const what = `${code} tells of a late return ${isFirst ? 'after its end' : 'once more'}`
+    return isFirst && committedMs <= endedMs ? [] : [{ kind: 'groundless_line', atMs: committedMs, what }]
   })
 }
 

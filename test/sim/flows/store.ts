@@ -9,6 +9,7 @@ import type { MaintenanceWindow } from '../../../coordinator/core/maintenance.ts
 import type { Store, Transaction } from '../../../coordinator/flow/store.ts'
 import type { IncidentRow, Recipient } from '../../../coordinator/store/incident-log.ts'
 import type { ClaimedMonitor } from '../../../coordinator/store/judging.ts'
+import type { LateReturnRow } from '../../../coordinator/store/late-returns.ts'
 import type { NewPage } from '../../../coordinator/store/outbox.ts'
 import { fleetOperations, type StoredFleet, theFleet } from './fleet-row.ts'
 import { Heartbeats } from './heartbeats.ts'
@@ -42,6 +43,7 @@ export type StoreGiven = {
   nowMs: () => number
   evidence: (monitor: ClaimedMonitor, observingSinceMs: number) => Evidence
   details: (testIds: readonly string[]) => Map<string, TestEvidence>
+  lateReturns: (testIds: readonly string[]) => LateReturnRow[]
   policy: () => EscalationPolicy | null
   /** By contact id. */
   recipients: ReadonlyMap<string, Recipient[]>
@@ -93,13 +95,14 @@ export class MemoryStore implements Store {
   }
 
   /** As ingest marks: it waits for a judgement that is under way, and the mark comes after it. `lateSinceMs`: of news that come late. */
-  async mark(monitorId: string, atMs: number, lateSinceMs: number | null = null): Promise<void> {
+  async mark(monitorId: string, atMs: number, lateSinceMs: number | null = null, returnedLate = false): Promise<void> {
     while (this.monitors.holders.has(monitorId)) await isFree(this.monitors, monitorId)
     const monitor = this.monitors.committed.get(monitorId)
     if (monitor === undefined) return
     const judge_at = earliest([monitor.judge_at, atMs])
     const late_since_ms = earliest([monitor.late_since_ms, lateSinceMs])
-    this.monitors.committed.set(monitorId, { ...monitor, judge_at, late_since_ms })
+    const returned_late = monitor.returned_late || returnedLate
+    this.monitors.committed.set(monitorId, { ...monitor, judge_at, late_since_ms, returned_late })
   }
 
   /** Forgets what is over. */
@@ -163,7 +166,7 @@ export class MemoryStore implements Store {
           monitors,
           monitor_id,
           () => true,
-          (row) => ({ ...row, ...saved, late_since_ms: state.late === null ? null : row.late_since_ms }),
+          (row) => ({ ...row, ...saved, returned_late: false, late_since_ms: state.late === null ? null : row.late_since_ms }),
         )
       },
       postponeJudgement: async ({ monitor_id }, delayMs) => {
@@ -181,6 +184,15 @@ export class MemoryStore implements Store {
         commit.events.push(event)
       },
       readTestEvidence: async (_customerId, testIds) => given.details(testIds),
+      listUnloggedReturns: async (_customerId, incidentId) => {
+        const logged = [...this.events, ...commit.events].flatMap(({ type, incident_id, detail }) =>
+          type === 'returned_late' && incident_id === incidentId ? [detail.test_id] : [],
+        )
+        const testIds = tx.read(this.incidents, incidentId)?.vantages.flatMap(({ test_id }) => test_id ?? []) ?? []
+        return given.lateReturns(testIds).filter(({ test_id }) => !logged.includes(test_id))
+      },
+      // No clock of a responder is retold: legs stay unknown.
+      listStampedTests: async () => [],
       // Availability is computed from it, which no flow reads.
       recordOutageEnd: async () => {},
       readMonitorPolicy: async () => given.policy(),
@@ -205,6 +217,7 @@ export const storedMonitor = (
   state,
   incident_id: null,
   late_since_ms: null,
+  returned_late: false,
   rules,
   quiet: true,
   awaiting_proof: [],
