@@ -86,17 +86,19 @@ const driftMs = (durationMs: number): number => (Math.abs(durationMs) * driftPpm
 
 /**
  * A wall clock that was set during the test shows in the two durations; it may be wrong by so much. What the probe knows of its clock it
- * knows of one moment of the test: on the whole way from there to the others its quartz drifts.
+ * knows of one moment of the test: on the whole way from there to the others its quartz drifts. An offset without its error is no reading of
+ * NTP, but what the coordinator has estimated from a batch (core/probe-clock.ts): nothing bounds how wrong that is.
  */
 export function legRunOf(test: StampedTest): LegRun {
   const setMs = Math.abs(test.returned_at - test.started_at - test.rtt_ms)
+  const ownErrorMs = test.clock_error_ms ?? (test.clock_offset_ms === null ? assumedErrorMs : Number.POSITIVE_INFINITY)
   const assumed = test.clock_offset_ms === null || test.clock_error_ms === null
   return {
     id: test.id,
     sent_ms: test.sent_at + (test.clock_offset_ms ?? 0),
     transit_ms: Math.max(0, test.rtt_ms - (test.sent_at - test.started_at)),
     stamp_ms: test.stamp_at,
-    error_ms: (test.clock_error_ms ?? assumedErrorMs) + ownResolutionMs + setMs + driftMs(test.rtt_ms),
+    error_ms: ownErrorMs + ownResolutionMs + setMs + driftMs(test.rtt_ms),
     assumed,
   }
 }

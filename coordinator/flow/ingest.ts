@@ -9,6 +9,7 @@ import type { ResultBatch } from '../../common/wire/documents.ts'
 import type { TestResult } from '../../common/wire/test.ts'
 import { admit } from '../core/admission.ts'
 import { isLateNews } from '../core/past-outage.ts'
+import { estimateLackMs } from '../core/probe-clock.ts'
 import { isFailure, isPass } from '../core/verdict.ts'
 import { announce, announceResults } from '../store/announce.ts'
 import { databaseNowMs } from '../store/clock.ts'
@@ -34,6 +35,22 @@ export type ReportingProbe = { id: string; region: string }
 
 /** `isLateNews`: a failure that is told of late (core/past-outage.ts). */
 type Admitted = AdmittedResult & { target_domain: string | null; isLateNews: boolean }
+
+/**
+ * The batch with what the probe's clock lacks where the probe did not know it: one figure, that judging, slots and legs go by. It has no
+ * `clock_error_ms`: that is how it is told from a reading of NTP.
+ */
+export async function withClockKnown(sql: Sql, batch: ResultBatch, sealedAtMs: number): Promise<ResultBatch> {
+  const { health, results } = batch
+  const isKnown = health.clock_offset_ms !== null && results.every((result) => result.clock_offset_ms !== null)
+  if (isKnown) return batch
+  const clock_offset_ms = health.clock_offset_ms ?? estimateLackMs({ sealedAtMs, receivedAtMs: await databaseNowMs(sql) })
+  return {
+    ...batch,
+    health: { ...health, clock_offset_ms },
+    results: results.map((result) => (result.clock_offset_ms === null ? { ...result, clock_offset_ms } : result)),
+  }
+}
 
 /** Commits the batch and returns what was refused; everything else is durable when it resolves. */
 export async function ingestBatch(

@@ -5,7 +5,7 @@ import { publicKeyFromX } from '../../common/mail/jws.ts'
 import { uuidv7 } from '../../common/runtime.ts'
 import { type CoordinatorFrame, type ProbeFrame, wireVersion } from '../../common/wire/frames.ts'
 import { open } from '../../common/wire/seal.ts'
-import { ingestBatch } from '../flow/ingest.ts'
+import { ingestBatch, withClockKnown } from '../flow/ingest.ts'
 import { announce } from '../store/announce.ts'
 import { markJobTaken, openSession, saveHealth } from '../store/probe-link.ts'
 import type { HubContext, Session } from './context.ts'
@@ -82,15 +82,21 @@ async function receiveReport(context: HubContext, session: Session, frame: Probe
 
 async function receiveBatch(context: HubContext, session: Session, frame: Extract<ProbeFrame, { type: 'batch' }>): Promise<void> {
   const { probe } = session
-  const { body, id } = await open('result_batch', frame.batch, {
+  const nowMs = context.runtime.wallMs()
+  const {
+    body,
+    id,
+    issuedAtMs = nowMs,
+  } = await open('result_batch', frame.batch, {
     trustedKey: (kid) => (kid === probe.key_id ? publicKeyFromX(probe.public_key) : undefined),
     issuer: probe.id,
     audience: context.keys.installation,
-    nowMs: context.runtime.wallMs(),
+    nowMs,
     maxAgeMs: batchAgeMsMax,
   })
   if (id !== frame.id) throw new MailscoutError('DOCUMENT_REPLAYED', 'The signed batch is another one than the frame says')
-  const refused: { id: string; code: ErrorCode; detail: string }[] = await ingestBatch(context, probe, body)
-  await saveHealth(context.database.system, probe.id, body.health)
+  const batch = await withClockKnown(context.database.system, body, issuedAtMs)
+  const refused: { id: string; code: ErrorCode; detail: string }[] = await ingestBatch(context, probe, batch)
+  await saveHealth(context.database.system, probe.id, batch.health)
   session.send({ v: wireVersion, type: 'ack', batch_id: frame.id, refused })
 }

@@ -9,7 +9,7 @@ import type { Outcome, TestResult } from '../../common/wire/test.ts'
 import type { MonitorState } from '../../coordinator/core/evidence.ts'
 import { initialMonitorState } from '../../coordinator/core/judgement.ts'
 import type { DatabaseContext } from '../../coordinator/flow/context.ts'
-import { ingestBatch, type Refusal } from '../../coordinator/flow/ingest.ts'
+import { ingestBatch, type Refusal, withClockKnown } from '../../coordinator/flow/ingest.ts'
 import { judgeNext } from '../../coordinator/flow/judge.ts'
 import { insertAssignment } from '../../coordinator/store/assignments.ts'
 import type { SqlPool } from '../../coordinator/store/connection.ts'
@@ -150,12 +150,16 @@ export class WatchedMonitor {
     }
   }
 
-  /** Delivers a batch. Control trips of the last minute prove the probe's health, unless the story says otherwise. */
-  async report(region: string, told: (Told | TestResult)[], changes: Partial<ResultBatch> = {}): Promise<Refusal[]> {
+  /** Delivers a batch, sealed just now by the true time unless the story says otherwise. Control trips of the last minute prove the probe's health, unless the story says otherwise. */
+  async report(
+    region: string,
+    told: (Told | TestResult)[],
+    { sealedAtMs, ...changes }: Partial<ResultBatch> & { sealedAtMs?: number } = {},
+  ): Promise<Refusal[]> {
     const results = told.map((result) =>
       'id' in result && 'finished_at' in result ? (result as TestResult) : this.result(result as Told),
     )
-    return await ingestBatch(this.context, this.probe(region), {
+    const batch: ResultBatch = {
       boot_id: 'boot',
       health: {
         version: '1',
@@ -171,7 +175,9 @@ export class WatchedMonitor {
       lates: [],
       controls: [this.controlTrip(0)],
       ...changes,
-    })
+    }
+    const timely = sealedAtMs === undefined ? batch : await withClockKnown(this.sql, batch, sealedAtMs)
+    return await ingestBatch(this.context, this.probe(region), timely)
   }
 
   controlTrip(agoS: number): ResultBatch['controls'][number] {
@@ -200,6 +206,8 @@ export class WatchedMonitor {
     const [row] = await this.sql<{ id: string }[]>`
       select id from jobs where probe_id = ${this.probe(region).id} and monitor_id = ${this.id} order by created_at desc, id desc limit 1`
     if (row === undefined) throw new Error(`the probe in ${region} was given no job`)
+    // A story is told at once: what was asked for is reported as long ago as the story says.
+    await this.sql`update jobs set created_at = created_at - interval '2 hours' where monitor_id = ${this.id}`
     return { cause: 'job', job_id: row.id, generation: null }
   }
 

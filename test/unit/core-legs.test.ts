@@ -246,6 +246,11 @@ describe('a test as evidence', () => {
       { sent_ms: dayStartMs + 200, error_ms: assumedErrorMs + 2.075, assumed: true },
     ],
     [
+      'is of no use where the coordinator has only estimated the clock of the probe',
+      { clock_error_ms: null },
+      { error_ms: Number.POSITIVE_INFINITY, assumed: true },
+    ],
+    [
       'is as wrong as its wall clock was set by in between',
       { returned_at: dayStartMs + 6500 },
       { transit_ms: 1300, error_ms: 5010.075 },
