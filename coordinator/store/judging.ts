@@ -3,7 +3,7 @@ import type { Evidence, MonitorRules, MonitorState, VantageEvidence } from '../c
 import type { FailureDomain } from '../core/failure-domain.ts'
 import type { TestFact } from '../core/verdict.ts'
 import { type Due, earliestDue } from './clock.ts'
-import type { Sql } from './connection.ts'
+import type { Part, Sql } from './connection.ts'
 import { ofTarget, targetDomain } from './monitors.ts'
 import { doubted, newestProof, proved } from './proofs.ts'
 import { endPending } from './targets.ts'
@@ -129,10 +129,15 @@ function loadVantages(
     order by p.region, p.id`
 }
 
+/** By its own clock a probe has started no test later than now, but for what is not quite known of that clock. */
+const clockMarginS = 10
+
 /**
  * Per vantage the newest five tests, and up to 60 of those since the question was opened, with the slot before them. Votes compare the
- * times of several probes: each is put right by what its probe knows of its own clock. What it does not know shows where a test was told
- * of before it ended: a question dated in the future would shut out the votes of all others.
+ * times of several probes: each is put right by what is known of its clock. What is not known shows where a test was told of before it
+ * ended, or was sent before the job that asked for it was given: a question dated in the future would shut out the votes of all others.
+ * The index knows the times as they were told: where a clock was ahead and has been set right, the newest by them are for a while the old
+ * ones, so that the newest five of those that are not in the future count as well.
  */
 function loadTests(
   sql: Sql,
@@ -140,19 +145,23 @@ function loadTests(
   probeIds: string[],
   sinceMs: number,
 ) {
-  const clockLacks = sql`least(coalesce(clock_offset_ms, 0) * interval '1 millisecond', ingested_at - finished_at)`
+  const jobGiven = sql`(select j.created_at from jobs j where j.customer_id = r.customer_id and j.id = r.job_id)`
+  const clockLacks = sql`greatest(
+    least(coalesce(clock_offset_ms, 0) * interval '1 millisecond', ingested_at - finished_at), ${jobGiven} - started_at)`
   const rightTime = (column: string) => sql`${sql(column)} + ${clockLacks} as ${sql(column.replace('_at', '_ms'))}`
   const domain = sql`${target_domain}`
   const columns = sql`probe_id, id, cause, attempt, first_test_id, ${rightTime('started_at')}, ${rightTime('finished_at')}, outcome,
     ${doubted(sql, domain)} as doubted, ${proved(sql, domain)} as proved`
   const ofVantage = sql`r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id
     and ${ofTarget(sql, sql`r`, sql`${target_generation}`)}`
+  const newest = (count: number, since: Part) =>
+    sql`(select ${columns} from results r where ${ofVantage} and ${since} order by started_at desc limit ${count})`
+  const lacks = sql`coalesce(p.clock_offset_ms, 0) * interval '1 millisecond'`
+  const probeNow = sql`now() - ${lacks} + ${clockMarginS} * interval '1 second'`
+  const asked = sql`${sinceMs}::timestamptz - ${rules.period_s + 300} * interval '1 second' - greatest(${lacks}, interval '0')`
   return sql<(TestFact & { probe_id: string })[]>`
-    select t.* from unnest(${probeIds}::uuid[]) as v (probe_id) cross join lateral (
-      (select ${columns} from results r where ${ofVantage} order by started_at desc limit 5)
-      union
-      (select ${columns} from results r where ${ofVantage} and r.started_at >= ${sinceMs}::timestamptz - ${rules.period_s + 300} * interval '1 second'
-        order by started_at desc limit 60)
+    select t.* from unnest(${probeIds}::uuid[]) as v (probe_id) join probes p on p.id = v.probe_id cross join lateral (
+      ${newest(5, sql`true`)} union ${newest(5, sql`r.started_at <= ${probeNow}`)} union ${newest(60, sql`r.started_at >= ${asked}`)}
     ) as t
     order by t.started_ms desc, t.id desc`
 }
