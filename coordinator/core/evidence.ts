@@ -109,7 +109,6 @@ export type JudgementReason =
   | 'votes_stayed_out'
   | 'no_fresh_results'
   | 'over_before_heard'
-  | 'incident_open'
   | 'flapping'
   | 'recovered'
   | 'resolved_by_hand'

@@ -1,6 +1,7 @@
 /**
- * What two vantages may share. Vantages that share a region, a network (ASN), a return-mail domain or a relay fail together for
- * reasons that are not the customer's: they are one witness (DESIGN 2, failure domain).
+ * What two vantages may share. Vantages that share a region, a network (ASN) or a return-mail domain fail together for reasons that are
+ * not the customer's: they are one witness (DESIGN 2, failure domain). There is no relay to share: a probe hands its mail to the
+ * customer's server itself.
  */
 
 export type FailureDomain = {

@@ -32,7 +32,7 @@ export function judgeIncident(
     }
   }
   const asking = ask(votes, { ...incident, well_since_ms }, rules, nowMs)
-  const reason = endsMs !== null ? 'flapping' : state.decision === 'down' ? state.reason : 'incident_open'
+  const reason = endsMs === null ? state.reason : 'flapping'
   return {
     state: turn({ ...state, incident: asking.incident }, 'down', reason, nowMs),
     effects: asking.effects,

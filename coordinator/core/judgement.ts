@@ -39,14 +39,30 @@ const turnsMax = 5
 
 /** Judges until nothing changes any more at this moment; the effects of all turns are in order. */
 export function judge(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Judgement {
-  let judgement = judgeOnce(state, rules, evidence, nowMs)
-  const effects = [...judgement.effects]
-  for (let turns = 1; judgement.wake_ms !== null && judgement.wake_ms <= nowMs && turns < turnsMax; turns++) {
-    const next = judgeOnce(judgement.state, rules, evidence, nowMs)
-    effects.push(...next.effects)
-    judgement = next.votes.length > 0 ? next : { ...next, votes: judgement.votes }
+  const [first, ...others] = judgeInTurns(state, rules, evidence, nowMs)
+  return others.reduce(
+    (before, next) => ({
+      ...next,
+      effects: [...before.effects, ...next.effects],
+      votes: next.votes.length > 0 ? next.votes : before.votes,
+    }),
+    first,
+  )
+}
+
+/** One after the other, each on the state that the one before has left. */
+export function judgeInTurns(
+  state: MonitorState,
+  rules: MonitorRules,
+  evidence: Evidence,
+  nowMs: number,
+): [Judgement, ...Judgement[]] {
+  const turns: [Judgement, ...Judgement[]] = [judgeOnce(state, rules, evidence, nowMs)]
+  for (let last = turns[0]; last.wake_ms !== null && last.wake_ms <= nowMs && turns.length < turnsMax; ) {
+    last = judgeOnce(last.state, rules, evidence, nowMs)
+    turns.push(last)
   }
-  return { ...judgement, effects }
+  return turns
 }
 
 function judgeOnce(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Judgement {

@@ -31,12 +31,12 @@ describe.each(files.map((path) => [basename(path, '.txt'), path] as const))('%s'
 
   if (rewrite) {
     test('is written anew', () => {
-      const told = new Map<Step, string[]>(transcripts.flatMap((transcript) => [...playTranscript(transcript)]))
+      const told = new Map<Step, string[]>(transcripts.flatMap((transcript) => [...playTranscript(transcript).told]))
       writeFileSync(path, rewritten(text, told))
     })
   } else {
     test.each(transcripts.map((transcript) => [transcript.name, transcript] as const))('%s', (_, transcript) => {
-      for (const [{ at, expected }, told] of playTranscript(transcript)) expect(told, at).toEqual(expected)
+      for (const [{ at, expected }, told] of playTranscript(transcript).told) expect(told, at).toEqual(expected)
     })
   }
 })

@@ -141,7 +141,7 @@ function monitor({ index, name, address, decision, customer = 1 }: MonitorSpec):
   const reasons: Record<Decision, string> = {
     up: 'all_well',
     slow: 'mail_is_slow',
-    down: 'incident_open',
+    down: 'quorum_fails',
     partial: 'some_vantages_pass',
     pending: 'no_return_yet',
     suspected: 'test_failed',

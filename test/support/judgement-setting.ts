@@ -15,8 +15,11 @@ export const defaultRules: MonitorRules = {
   mode: 'seed',
 }
 
-/** How one test ends, and how long that takes, in seconds. `lost` mail is waited for until the timeout; `nameless`: DNS does not answer. */
-export type Fate = 'ok' | 'slow' | 'lost' | 'refused' | 'unreachable' | 'deferred' | 'nameless' | 'blocked' | 'not_run'
+/**
+ * How one test ends, and how long that takes, in seconds. `lost` mail is waited for until the timeout, `late` mail comes back after it;
+ * `nameless`: DNS does not answer.
+ */
+export type Fate = 'ok' | 'slow' | 'lost' | 'late' | 'refused' | 'unreachable' | 'deferred' | 'nameless' | 'blocked' | 'not_run'
 
 export type Setting = {
   regions?: string[]
@@ -32,7 +35,7 @@ export type Setting = {
   /** A coordinator works. */
   coordinating?: (at: number) => boolean
   /** What is known of the probe beside other monitors. */
-  contradicted?: (region: string) => { contradicted: number; monitors_held: number }
+  contradicted?: (region: string, at: number) => { contradicted: number; monitors_held: number }
   /** Probes that stand by. */
   pool?: string[]
   /** The monitor has returned before. */
@@ -40,12 +43,16 @@ export type Setting = {
   domainOf?: (region: string) => FailureDomain
 }
 
+/** So long after the timeout late mail comes back. */
+export const lateMs = 90_000
+
 /** How long a test takes that ends so. */
 export function fateMs(fate: Fate, { slow_s, timeout_s }: MonitorRules): number {
   const seconds: Record<Fate, number> = {
     ok: Math.min(4, slow_s / 2),
     slow: (slow_s + timeout_s) / 2,
     lost: timeout_s,
+    late: timeout_s,
     unreachable: timeout_s,
     deferred: timeout_s,
     nameless: timeout_s,
@@ -60,6 +67,7 @@ export const outcomeOf: Record<Fate, Outcome> = {
   ok: 'ok',
   slow: 'slow',
   lost: 'timeout',
+  late: 'timeout',
   refused: 'refused',
   unreachable: 'unreachable',
   deferred: 'deferred',

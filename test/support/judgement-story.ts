@@ -7,32 +7,24 @@
  *   40:31 down quorum_fails
  *   40:31 PAGE customer, since 20:00: eu fail, us fail, ap fail
  */
-import type { Effect, Evidence, MonitorRules, MonitorState, VantageEvidence, VoteView } from '../../coordinator/core/evidence.ts'
-import { initialMonitorState, isQuiet, judge, resolveByHand } from '../../coordinator/core/judgement.ts'
+import type {
+  Decision,
+  Effect,
+  Evidence,
+  JudgementReason,
+  MonitorRules,
+  MonitorState,
+  VoteView,
+} from '../../coordinator/core/evidence.ts'
+import { initialMonitorState, isQuiet, judge, judgeInTurns, resolveByHand } from '../../coordinator/core/judgement.ts'
 import { isLateNews } from '../../coordinator/core/past-outage.ts'
 import { isFailure, type TestFact } from '../../coordinator/core/verdict.ts'
-import { defaultRules, fateMs, outcomeOf, type Setting } from './judgement-setting.ts'
+import { type Ended, evidenceOf, goOn, makeProbe, type Probe } from './judgement-probe.ts'
+import { defaultRules, type Fate, fateMs, lateMs, outcomeOf, type Setting } from './judgement-setting.ts'
+import { ballots, clock, startMs } from './judgement-words.ts'
 
-type Probe = {
-  region: string
-  planned: boolean
-  phase: number
-  tests: TestFact[]
-  overdue: { test_id: string; started_ms: number }[]
-  spool: (() => void)[]
-  proofMs: number | null
-  lastSeenMs: number
-  slot: number | null
-  passedMs: number | null
-  /** The probe's own re-tests (probe/retest.ts): the failing first test, until a test passes. */
-  sequence: { first: string; next: 'retest' | 'open' } | null
-}
-
-const startMs = Date.UTC(2026, 10, 23, 0, 0, 0)
-const clock = (ms: number): string => {
-  const s = Math.round((ms - startMs) / 1000)
-  return `${String(Math.floor(s / 60)).padStart(2, '0')}:${String(s % 60).padStart(2, '0')}`
-}
+/** Of a decision, or of the reason for it. */
+export type Change = { from: Decision; to: Decision; reason: JudgementReason }
 
 export class Story {
   readonly lines: string[] = []
@@ -40,6 +32,7 @@ export class Story {
   readonly opened: { at: number; kind: string }[] = []
   /** When the customer was told of an outage or of its end. */
   readonly notices: number[] = []
+  readonly changes: Change[] = []
   state: MonitorState
   readonly #setting: Required<Setting>
   readonly #probes: Probe[]
@@ -69,19 +62,9 @@ export class Story {
       regions,
     }
     this.state = { ...initialMonitorState(startMs), ...(this.#setting.watched ? { watched: true, decision: 'up' as const } : {}) }
-    this.#probes = [...regions, ...this.#setting.pool].map((region, index) => ({
-      region,
-      planned: index < regions.length,
-      phase: (this.rules.period_s * index) / regions.length,
-      tests: [],
-      overdue: [],
-      spool: [],
-      proofMs: null,
-      lastSeenMs: startMs,
-      slot: null,
-      passedMs: null,
-      sequence: null,
-    }))
+    this.#probes = [...regions, ...this.#setting.pool].map((region, index) =>
+      makeProbe(region, index < regions.length, (this.rules.period_s * index) / regions.length, startMs),
+    )
     for (const probe of this.#probes) {
       if (probe.planned) this.#at(startMs + probe.phase * 1000, () => this.#runSlot(probe))
     }
@@ -121,7 +104,12 @@ export class Story {
     return {
       vantages: this.#probes
         .filter((probe) => probe.planned || substitutes.includes(probe.region))
-        .map((probe) => this.#evidenceOf(probe, isLost(probe))),
+        .map((probe) => ({
+          ...evidenceOf(probe, startMs),
+          domain: this.#setting.domainOf(probe.region),
+          lost: isLost(probe),
+          ...this.#setting.contradicted(probe.region, this.second()),
+        })),
       pool: this.#probes
         .filter((probe) => !probe.planned && !isLost(probe) && !substitutes.includes(probe.region))
         .map((probe) => ({ probe_id: probe.region, domain: this.#setting.domainOf(probe.region) })),
@@ -133,11 +121,12 @@ export class Story {
   judge(): void {
     if (!this.#coordinating(this.#nowMs)) return
     const before = this.state
-    const judgement = judge(before, this.rules, this.evidence(), this.#nowMs)
+    const evidence = this.evidence()
+    const judgement = judge(before, this.rules, evidence, this.#nowMs)
     this.state = judgement.state
     if (this.state.late === null) this.#lateSinceMs = null
     this.#wakeMs = judgement.wake_ms
-    if (before.decision !== this.state.decision) this.#tell(`${this.state.decision} ${this.state.reason}`)
+    this.#noteChange(before, () => judgeInTurns(before, this.rules, evidence, this.#nowMs).map(({ state }) => state))
     const asked = judgement.effects.flatMap((effect) => (effect.kind === 'ask' ? [effect.probe_id] : []))
     if (asked.length > 0) this.#tell(`ask ${asked.join(', ')}`)
     for (const effect of judgement.effects) this.#perform(effect)
@@ -152,26 +141,23 @@ export class Story {
 
   /** Somebody ends the incident, as flow/incident.ts does. */
   resolveByHand(): void {
-    this.state = resolveByHand(this.state, this.#nowMs)
-    this.#tell(`${this.state.decision} ${this.state.reason}`)
+    const before = this.state
+    this.state = resolveByHand(before, this.#nowMs)
+    this.#noteChange(before, () => [this.state])
     this.judge()
   }
 
-  #evidenceOf(probe: Probe, lost: boolean): VantageEvidence {
-    return {
-      probe_id: probe.region,
-      region: probe.region,
-      domain: this.#setting.domainOf(probe.region),
-      planned: probe.planned,
-      lost,
-      assigned_ms: startMs,
-      tests: probe.tests.toSorted((a, b) => b.started_ms - a.started_ms),
-      overdue: probe.overdue,
-      slot_started_ms: probe.slot,
-      proof_started_ms: probe.proofMs,
-      passed_ms: probe.passedMs,
-      ...this.#setting.contradicted(probe.region),
+  /** A judgement may have made several turns at one moment: only the last is told. */
+  #noteChange(before: MonitorState, turns: () => MonitorState[]): void {
+    const { decision, reason } = this.state
+    if (before.decision === decision && before.reason === reason) return
+    let last = before
+    for (const next of turns()) {
+      if (last.decision !== next.decision || last.reason !== next.reason)
+        this.changes.push({ from: last.decision, to: next.decision, reason: next.reason })
+      last = next
     }
+    if (before.decision !== decision) this.#tell(`${decision} ${reason}`)
   }
 
   #at(ms: number, run: () => void): void {
@@ -220,7 +206,9 @@ export class Story {
     if (coordinating && !wasCoordinating) this.judge()
     for (const probe of wasCoordinating ? this.#probes.filter(this.#linked) : []) {
       probe.lastSeenMs = this.#nowMs
-      for (const deliver of probe.spool.splice(0)) deliver()
+      // One batch, and what it tells is judged once.
+      const troubled = probe.spool.splice(0).filter((deliver) => deliver())
+      if (troubled.length > 0) this.judge()
     }
     this.#at(this.#nowMs + 5000, () => this.#heartbeat(coordinating))
   }
@@ -246,7 +234,7 @@ export class Story {
       this.#at(startedMs + this.rules.slow_s * 1000, () => {
         this.#report(probe, () => {
           probe.overdue.push({ test_id: id, started_ms: startedMs })
-          this.judge()
+          return true
         })
       })
     }
@@ -262,15 +250,16 @@ export class Story {
         finished_ms: this.#nowMs,
         outcome: outcomeOf[fate],
       }
-      this.#finish(probe, test)
+      this.#finish(probe, test, fate)
     })
   }
 
-  #finish(probe: Probe, test: Omit<TestFact, 'doubted' | 'proved'>): void {
+  #finish(probe: Probe, test: Ended, fate: Fate): void {
     if (!this.#alive(probe)) return
     const passes = test.outcome === 'ok' || test.outcome === 'slow'
     if (passes) probe.passedMs = Math.max(probe.passedMs ?? 0, test.started_ms)
-    this.#goOn(probe, test, passes)
+    const next = goOn(probe, test, passes, this.rules)
+    if (next !== null) this.#at(next.atMs, () => (next.cause === 'retest' ? this.#start(probe, 'retest') : this.#runOpen(probe)))
     const proves = this.#setting.proves(probe.region, this.second())
     const slowMs = test.started_ms + this.rules.slow_s * 1000
     const doubted = slowMs < test.finished_ms && !this.#setting.proves(probe.region, (slowMs - startMs) / 1000)
@@ -279,26 +268,10 @@ export class Story {
       if (proves && !passes) probe.proofMs = Math.max(probe.proofMs ?? 0, test.finished_ms)
       if (isFailure(test.outcome) && isLateNews(test.finished_ms, this.#nowMs))
         this.#lateSinceMs = Math.min(this.#lateSinceMs ?? test.started_ms, test.started_ms)
-      const quiet = isQuiet(this.state)
-      if (!quiet || test.outcome !== 'ok') this.judge()
+      return !isQuiet(this.state) || test.outcome !== 'ok'
     })
-  }
-
-  /** As probe/retest.ts: one re-test after a failing slot, then the faster rhythm until a test passes. */
-  #goOn(probe: Probe, test: Omit<TestFact, 'doubted' | 'proved'>, passes: boolean): void {
-    if (test.cause === 'job' || test.outcome === 'blocked' || test.outcome === 'not_run') return
-    if (passes) probe.sequence = null
-    else if (probe.sequence === null && test.cause === 'slot') {
-      probe.sequence = { first: test.id, next: 'retest' }
-      const soonest = test.finished_ms + this.rules.retest_wait_s * 1000
-      const confirmed = test.started_ms + this.rules.hard_confirm_s * 1000
-      const hard = test.outcome === 'refused' || test.outcome === 'bounced' || test.outcome === 'dns'
-      this.#at(hard ? Math.max(soonest, confirmed) : soonest, () => this.#start(probe, 'retest'))
-    } else if (test.cause === 'retest') {
-      probe.sequence = { first: test.id, next: 'open' }
-      const paced = test.started_ms + this.rules.open_period_s * 1000
-      this.#at(Math.max(paced, test.finished_ms), () => this.#runOpen(probe))
-    }
+    // A record of its own, which is kept beside the result: no judgement reads it.
+    if (fate === 'late') this.#at(this.#nowMs + lateMs, () => this.#tell(`late ${probe.region}, sent ${clock(test.started_ms)}`))
   }
 
   #runOpen(probe: Probe): void {
@@ -307,11 +280,10 @@ export class Story {
     this.#start(probe, 'open')
   }
 
-  #report(probe: Probe, deliver: () => void): void {
-    if (this.#linked(probe) && probe.spool.length === 0) deliver()
-    else probe.spool.push(deliver)
+  /** `deliver` says whether the monitor needs judging because of it. */
+  #report(probe: Probe, deliver: () => boolean): void {
+    if (this.#linked(probe) && probe.spool.length === 0) {
+      if (deliver()) this.judge()
+    } else probe.spool.push(deliver)
   }
 }
-
-const ballots = (votes: VoteView[]): string =>
-  votes.length === 0 ? 'no votes' : votes.map(({ region, vote }) => `${region} ${vote}`).join(', ')

@@ -2,7 +2,7 @@
 import type { MonitorRules } from '../../coordinator/core/evidence.ts'
 import type { FailureDomain } from '../../coordinator/core/failure-domain.ts'
 import { type Fate, outcomeOf, type Setting } from './judgement-setting.ts'
-import { Story } from './judgement-story.ts'
+import { type Change, Story } from './judgement-story.ts'
 import { asTold, type Line, type Step, type Transcript } from './transcript.ts'
 
 /** Something holds in these regions for a while, or for a while again and again. */
@@ -13,6 +13,7 @@ type Scene = {
   domains: Map<string, FailureDomain>
   mail: (Stretch & { fate: Fate })[]
   unproven: Stretch[]
+  contradicted: Stretch[]
   dead: Stretch[]
   cut: Stretch[]
   away: Stretch[]
@@ -22,14 +23,15 @@ type Scene = {
 const stretchOptions = ['in', 'from', 'to', 'every']
 const ruleOptions = ['period', 'timeout', 'slow', 'retest_wait', 'hard_confirm', 'open_period'] as const
 
-/** Plays one story; returns what each step told that is to be compared. */
-export function playTranscript({ steps }: Transcript): Map<Step, string[]> {
+/** Plays one story; returns what each step told that is to be compared, and what the judgement went through. */
+export function playTranscript({ steps }: Transcript): { told: Map<Step, string[]>; changes: readonly Change[] } {
   const scene: Scene = {
     setting: {},
     rules: {},
     domains: new Map(),
     mail: [],
     unproven: [],
+    contradicted: [],
     dead: [],
     cut: [],
     away: [],
@@ -45,7 +47,7 @@ export function playTranscript({ steps }: Transcript): Map<Step, string[]> {
     }
     if (lines !== undefined) told.set(step, asTold(lines))
   }
-  return told
+  return { told, changes: scene.story?.changes ?? [] }
 }
 
 const directives: Record<string, (scene: Scene, line: Line) => string[] | undefined> = {
@@ -83,10 +85,13 @@ const directives: Record<string, (scene: Scene, line: Line) => string[] | undefi
     scene.mail.push({ fate, ...stretchOf(line) })
     return undefined
   },
-  /** `probe unproven in=eu from=15:00`: its control trips are lost; `probe dead`: it does nothing. */
+  /**
+   * `probe unproven in=eu from=15:00`: its control trips are lost; `probe contradicted`: it fails for three mail systems more, from which
+   * mail of other regions returns; `probe dead`: it does nothing.
+   */
   probe(scene, line) {
     check(line, null, stretchOptions)
-    scene[oneOf(line, line.words[0], ['unproven', 'dead'])].push(stretchOf(line))
+    scene[oneOf(line, line.words[0], ['unproven', 'contradicted', 'dead'])].push(stretchOf(line))
     return undefined
   },
   /** `link cut in=eu from=10:00 to=40:00`: it tests on, and delivers when it is back. */
@@ -132,6 +137,7 @@ function begun(scene: Scene): Story {
     mail: (region, at) => scene.mail.findLast((stretch) => holds(stretch, region, at))?.fate ?? 'ok',
     proves: (region, at) => !isIn(scene.unproven, region, at),
     alive: (region, at) => !isIn(scene.dead, region, at),
+    contradicted: (region, at) => ({ contradicted: isIn(scene.contradicted, region, at) ? 3 : 0, monitors_held: 4 }),
     linked: (region, at) => !isIn(scene.cut, region, at),
     coordinating: (at) => !isIn(scene.away, null, at),
     domainOf: (region) => scene.domains.get(region) ?? { region, asn: null, return_domain: `${region}.probe.example` },

@@ -59,9 +59,11 @@ describe('the decision', () => {
     ['p p _', 2, 'open', 'up needs all votes in'],
     ['p p p', 2, 'up', 'nothing fails'],
     ['p a a', 2, 'up', 'nothing fails, and somebody says so'],
+    ['_a _a f', 2, 'open', 'a region of which nobody says anything neither fails nor passes'],
     ['a a a', 2, 'open', 'nobody says anything'],
     ['ff p', 2, 'partial', 'two vantages of one region are one witness'],
     ['ff _', 2, 'open', 'and no quorum of two'],
+    ['f_ fa', 2, 'down', 'a region fails where one vantage does and none passes, whoever else is there is missing or abstains'],
     ['fp f p', 2, 'partial', 'a region that contradicts itself lets mail through'],
     ['ff ff', 2, 'down', 'two regions agree'],
   ])('%s, quorum %i: %s, because %s', (votes, quorum, result) => {
