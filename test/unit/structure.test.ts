@@ -94,3 +94,8 @@ test('SQL stands in coordinator/store only', () => {
   const allowed = (file: string) => file.startsWith('coordinator/store/')
   expect(linesWith(statement, allowed)).toEqual([])
 })
+
+test('migrations are numbered one after the other, each number once', () => {
+  const names = readdirSync(join(root, 'coordinator/store/migrations')).toSorted()
+  expect(names.map((name) => Number(name.slice(0, 4)))).toEqual(names.map((_, index) => index + 1))
+})
