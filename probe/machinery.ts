@@ -158,8 +158,9 @@ export class Machinery {
     }
   }
 
-  counts(): MachineryCounts & { missedSlots: number; pendingRetests: number } {
-    return { ...this.#counts, missedSlots: this.#timetable.missed, pendingRetests: this.#sequences.size }
+  counts(): MachineryCounts & { missedSlots: number; lateSlots: number; pendingRetests: number } {
+    const { missed: missedSlots, late: lateSlots } = this.#timetable
+    return { ...this.#counts, missedSlots, lateSlots, pendingRetests: this.#sequences.size }
   }
 
   #takeOrders(): void {

@@ -58,12 +58,13 @@ function ofReports(coordination: Coordination): Figures {
 
 function ofTests(machinery: Machinery): Figures {
   const { tests_running: running, clock_offset_ms: offsetMs } = machinery.health()
-  const { started, refused, missedSlots } = machinery.counts()
+  const { started, refused, missedSlots, lateSlots } = machinery.counts()
   return {
     tests_running: { value: running, help: 'Tests under way' },
     tests_started_total: { value: started, help: 'Tests started since the start' },
     tests_refused_total: { value: refused, help: 'Tests that were not run' },
     slots_missed_total: { value: missedSlots, help: 'Slots that no test ran for' },
+    slots_late_total: { value: lateSlots, help: 'Slots that started later than the budget of the detection bound holds' },
     clock_offset_ms: { value: offsetMs ?? undefined, help: 'What the wall clock lacks, by NTP' },
   }
 }

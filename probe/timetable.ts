@@ -8,8 +8,16 @@ import { firstSlotFrom, slotStartMs } from '../common/timetable.ts'
 import type { Assignment } from '../common/wire/test.ts'
 import { Heap } from './heap.ts'
 
-/** A slot that could not start within this time is missed: it is counted and never caught up. */
+/**
+ * A slot that could not start within this time is missed: it is counted and never caught up. It starts late where the probe was away at
+ * its instant: restarting, asleep, its process at a standstill. Nothing waits in a queue, so that a probe that is well starts in time.
+ */
 export const slotLateMsMax = 30_000
+/**
+ * So much of it the budget of the detection bound holds (DESIGN 1). A slot that starts later still is no part of that bound: an outage
+ * meanwhile has the bound of the other vantages, or counts from the return of this one, and is found the sooner for the late start.
+ */
+const lateMsInBudget = 5000
 const jitterMsMax = 3000
 /** Jitter never takes more than this part of the period, so that short periods stay evenly spread. */
 const jitterShare = 1 / 20
@@ -31,10 +39,16 @@ export class Timetable {
   #generations = new Map<string, Assignment[]>()
   #queue = new Heap<Entry>()
   #missed = 0
+  #late = 0
 
   /** Slots of this timetable that no test ran for because it was too late for them. */
   get missed(): number {
     return this.#missed
+  }
+
+  /** Slots of this timetable that started later than the budget of the detection bound holds. */
+  get late(): number {
+    return this.#late
   }
 
   /** Takes over the standing orders as they now are. An assignment that was there before goes on where it stood. */
@@ -68,10 +82,12 @@ export class Timetable {
       const slot = dueSlot(entry)
       const next = nextStartable(slot, nowMs)
       if (this.#wins(slot)) {
-        const isLate = nowMs - slot.startAtMs > slotLateMsMax
-        if (!isLate) due.push(slot)
+        const lateMs = nowMs - slot.startAtMs
+        const isMissed = lateMs > slotLateMsMax
+        if (!isMissed) due.push(slot)
+        if (!isMissed && lateMs > lateMsInBudget) this.#late += 1
         // After a long sleep the slots passed over are counted in one go, not with one heap operation each.
-        this.#missed += (isLate ? 1 : 0) + skippedSlots(slot, next)
+        this.#missed += (isMissed ? 1 : 0) + skippedSlots(slot, next)
       }
       entry.slot = next
       this.#enqueue(entry)

@@ -3,7 +3,7 @@ import { answerMs, slotAnswersMs } from './asking.ts'
 import type { Effect, Evidence, MonitorRules, MonitorState, VantageEvidence } from './evidence.ts'
 import { effectiveMode, testsSince } from './votes.ts'
 
-/** A slot starts with up to 3 s of jitter, and up to 30 s late where the probe was busy (probe/timetable.ts). */
+/** A slot starts with up to 3 s of jitter, and up to 30 s late where the probe was away (probe/timetable.ts). */
 const slotStartSpreadMs = 33_000
 
 type Hedging = { hedge: MonitorState['hedge']; effects: Effect[]; wake_ms: number | null }

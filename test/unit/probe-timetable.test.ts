@@ -45,10 +45,16 @@ describe('the timetable of a probe', () => {
     const assignment = assignmentOf()
     const late = timetableOf([assignment], minutes(-1))
     expect(late.due(minutes(0) + 29_000).map(({ slot }) => slot)).toEqual([0])
+    expect([late.missed, late.late]).toEqual([0, 1])
 
     const tooLate = timetableOf([assignment], minutes(-1))
     expect(tooLate.due(minutes(0) + 34_000)).toEqual([])
-    expect(tooLate.missed).toBe(1)
+    expect([tooLate.missed, tooLate.late]).toEqual([1, 0])
+
+    // What the budget of the detection bound holds is not late.
+    const inBudget = timetableOf([assignment], minutes(-1))
+    expect(inBudget.due(minutes(0) + jitterMs(assignment, 0) + 5000).map(({ slot }) => slot)).toEqual([0])
+    expect([inBudget.missed, inBudget.late]).toEqual([0, 0])
   })
 
   it('after a sleep of a day counts what it missed and goes on with the next slot', () => {
