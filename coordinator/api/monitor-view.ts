@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { isoTime } from '../../common/durations.ts'
 import { Target } from '../../common/wire/test.ts'
-import { detectionBoundS } from '../core/detection-bound.ts'
+import { boundS, detectionBoundS, type StandingVantage, watchersNow } from '../core/detection-bound.ts'
 import { standingVerdict } from '../core/verdict.ts'
 import type { MonitorRow, StandingTest } from '../store/monitors.ts'
 import { Id, Name, Num, oneOf, orNull, Seconds, Text, Time } from './schemas.ts'
@@ -51,7 +51,16 @@ export const Monitor = Type.Object({
   incident_id: orNull(Id),
   maintenance: Type.Union([Type.Object({ id: Id, ends_at: Time }), Type.Null()], { description: 'Now: nobody is paged' }),
   verdicts: Type.Array(Verdict),
-  detection_bound_s: Type.Number({ description: 'From outage to SMS, at most, while enough vantages are healthy (seconds)' }),
+  detection_bound_s: Type.Number({
+    description:
+      'From the first second of an outage until a gateway has its SMS, at most, in seconds, while all vantages are well. A failure of many mail systems at once may hold the SMS for 180 s more',
+  }),
+  detection_bound_now_s: orNull(
+    Type.Number({
+      description:
+        'The same with the vantages that are well at this moment: longer where some are away. null: nothing can be promised, because too few are well to make the quorum, or no mail has come back yet (decision `pending`)',
+    }),
+  ),
 })
 export type Monitor = Static<typeof Monitor>
 
@@ -64,22 +73,27 @@ export function showMonitor({
   maintenance,
   ...row
 }: MonitorRow): Monitor {
+  const vantages = standing.map((vantage) => ({ ...vantage, ...standingVerdict(vantage.test, vantage, row, now_ms) }))
   return {
     ...row,
     maintenance: maintenance === null ? null : { id: maintenance.id, ends_at: isoTime(maintenance.ends_ms) },
     decision: decision as Monitor['decision'],
     created_at: isoTime(created_at),
     decision_since: isoTime(decision_since),
-    verdicts: standing.map((vantage) => showVerdict(vantage, row, now_ms)),
+    verdicts: vantages.map(showVerdict),
     detection_bound_s: detectionBoundS(row),
+    // Before the first return nobody is paged.
+    detection_bound_now_s: decision === 'pending' ? null : boundS(row, watchersNow(vantages.map(standingVantage))),
   }
 }
 
-function showVerdict(
-  { test, probe_id, probe_name, region, rtt_ms, ...evidence }: StandingTest,
-  timing: { period_s: number; timeout_s: number },
-  nowMs: number,
-): Static<typeof Verdict> {
-  const { verdict, reason } = standingVerdict(test, evidence, timing, nowMs)
+type JudgedVantage = StandingTest & ReturnType<typeof standingVerdict>
+
+function showVerdict({ test, probe_id, probe_name, region, rtt_ms, verdict, reason }: JudgedVantage): Static<typeof Verdict> {
   return { probe_id, probe_name, region, verdict, at: test === null ? null : isoTime(test.finished_ms), reason, rtt_ms }
+}
+
+/** Slots start by the probe's own clock. Less than half a second is no matter: the budget holds it. */
+function standingVantage({ phase_ms, clock_offset_ms, domain, lost, verdict }: JudgedVantage): StandingVantage {
+  return { start_ms: phase_ms + Math.round((clock_offset_ms ?? 0) / 1000) * 1000, domain, lost, verdict }
 }

@@ -1,5 +1,6 @@
 /** Monitors: what is watched and, for those who look, how it stands. Judging them is in judging.ts. */
 import type { Target } from '../../common/wire/test.ts'
+import type { FailureDomain } from '../core/failure-domain.ts'
 import { initialMonitorState, type Mode, type MonitorRules } from '../core/judgement.ts'
 import { type Maintenance, maintenanceAt } from '../core/maintenance.ts'
 import type { TestFact } from '../core/verdict.ts'
@@ -22,6 +23,12 @@ export type StandingTest = {
   probe_id: string
   probe_name: string
   region: string
+  domain: FailureDomain
+  phase_ms: number
+  /** What the probe's wall clock, by which its slots start, is known to lack. */
+  clock_offset_ms: number | null
+  /** Retired, or silent for more than a minute. */
+  lost: boolean
   test: TestFact | null
   rtt_ms: number | null
   proof_started_ms: number | null
@@ -46,7 +53,8 @@ export type MonitorRow = MonitorSettings & {
   now_ms: number
 }
 
-type StandingColumns = Omit<StandingTest, 'test'> & { monitor_id: string } & { [K in keyof TestFact]: TestFact[K] | null }
+type StandingColumns = Omit<StandingTest, 'test' | 'domain'> &
+  FailureDomain & { monitor_id: string } & { [K in keyof TestFact]: TestFact[K] | null }
 
 export async function listMonitors(sql: Sql, whose: Whose, paging: Paging): Promise<MonitorRow[]> {
   return withStanding(
@@ -90,7 +98,9 @@ async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise
   if (monitors.length === 0) return []
   const domain = targetDomain(sql)
   const rows = await sql<StandingColumns[]>`
-    select a.monitor_id, a.probe_id, p.name as probe_name, p.region, p.contradicted, p.monitors_held, r.id, r.cause, r.attempt, r.first_test_id,
+    select a.monitor_id, a.probe_id, a.phase_ms, p.name as probe_name, p.region, p.asn, split_part(p.return_address, '@', 2) as return_domain,
+      p.retired_at is not null or coalesce(p.last_seen_at < now() - interval '60 seconds', true) as lost, p.clock_offset_ms,
+      p.contradicted, p.monitors_held, r.id, r.cause, r.attempt, r.first_test_id,
       r.started_at as started_ms, r.finished_at as finished_ms, r.outcome, r.rtt_ms,
       ${newestProof(sql, domain)} as proof_started_ms,
       ${doubted(sql, domain)} as doubted, ${proved(sql, domain)} as proved,
@@ -117,9 +127,11 @@ async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise
 }
 
 function standingOf({ monitor_id: _, ...row }: StandingColumns): StandingTest {
-  const { probe_id, probe_name, region, rtt_ms, proof_started_ms, passed_ms, contradicted, monitors_held, ...test } = row
+  const { probe_id, probe_name, region, asn, return_domain, phase_ms, clock_offset_ms, lost, rtt_ms, ...rest } = row
+  const { proof_started_ms, passed_ms, contradicted, monitors_held, ...test } = rest
+  const vantage = { probe_id, probe_name, region, domain: { region, asn, return_domain }, phase_ms, clock_offset_ms, lost }
   const known = { proof_started_ms, passed_ms, contradicted, monitors_held }
-  return { probe_id, probe_name, region, test: test.id === null ? null : (test as TestFact), rtt_ms, ...known }
+  return { ...vantage, test: test.id === null ? null : (test as TestFact), rtt_ms, ...known }
 }
 
 /** Adds the monitor with its state; it is marked to be assigned. */

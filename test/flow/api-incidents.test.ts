@@ -69,6 +69,34 @@ test('a proof from the same mail system is no proof, and an old verdict is none'
   expect(await verdict()).toMatchObject({ verdict: 'no_data', reason: 'stale' })
 })
 
+test('a monitor shows within what time an outage is told of: by its contract, and with the vantages that are well now', async () => {
+  const monitor = await newMonitor([])
+  const nowMs = await api.database.nowMs()
+  const seats = [await addProbe(api.admin, 'ca'), await addProbe(api.admin, 'in'), await addProbe(api.admin, 'sa')]
+  const [ca, india, sa] = seats as [(typeof seats)[0], (typeof seats)[0], (typeof seats)[0]]
+  for (const [index, probe] of seats.entries()) {
+    await addAssignment(api.admin, monitor, probe.id, index * 400_000)
+    await addResult(api.admin, monitor, probe, { outcome: 'ok', startedMs: nowMs - 5 * minuteMs, rttMs: 900 })
+  }
+  const bounds = async () => {
+    const { detection_bound_s, detection_bound_now_s } = (await ask('GET', `/v1/monitors/${monitor.id}`)).body
+    return [detection_bound_s, detection_bound_now_s]
+  }
+  // Nothing is told of before the coordinator has seen the first return.
+  expect(await bounds()).toEqual([1660, null])
+  await api.admin`update monitor_states set decision = 'up' where monitor_id = ${monitor.id}`
+  expect(await bounds()).toEqual([1660, 1660])
+  // Its clock is a minute behind: so much later do its slots start.
+  await api.admin`update probes set clock_offset_ms = 60000 where id = ${sa.id}`
+  expect(await bounds()).toEqual([1660, 1720])
+  await api.admin`update probes set clock_offset_ms = 12.5 where id = ${sa.id}`
+  expect(await bounds()).toEqual([1660, 1660])
+  await api.admin`update probes set last_seen_at = now() - interval '61 seconds' where id = ${ca.id}`
+  expect(await bounds()).toEqual([1660, 2060])
+  await api.admin`update probes set retired_at = now() where id = ${india.id}`
+  expect(await bounds()).toEqual([1660, null])
+})
+
 test('a first greylisting does not speak against the monitor, a later deferral does', async () => {
   const probe = await addProbe(api.admin, 'oc')
   const monitor = await newMonitor([probe])

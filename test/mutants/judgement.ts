@@ -210,6 +210,28 @@ export const incidentMutants: Mutant[] = [
 
 export const boundMutants: Mutant[] = [
   {
+    name: 'bound-gap-of-the-lost',
+    file: 'coordinator/core/detection-bound.ts',
+    find: "lost || verdict === 'abstain' || verdict === 'no_data' ? []",
+    replace: "verdict === 'abstain' || verdict === 'no_data' ? []",
+    why: 'A vantage that is lost leaves a gap between the starts of the others.',
+    caughtBy: {
+      file: bound,
+      test: 'the detection bound while some vantages are away > one of three is lost, seed: 1660 s become 2060',
+    },
+  },
+  {
+    name: 'bound-without-quorum',
+    file: 'coordinator/core/detection-bound.ts',
+    find: 'if (new Set(inTurn.map(({ witness }) => witness)).size < quorum) return null',
+    replace: 'if (inTurn.length < quorum) return null',
+    why: 'Vantages that share their fate are one witness: nothing can be promised where those that are left make no quorum.',
+    caughtBy: {
+      file: bound,
+      test: 'the detection bound while some vantages are away > there is none while those that watch are too few, or share their fate',
+    },
+  },
+  {
     name: 'bound-seed',
     file: 'coordinator/core/detection-bound.ts',
     find: "if (mode === 'seed') return wait + timeout",
@@ -220,8 +242,8 @@ export const boundMutants: Mutant[] = [
   {
     name: 'bound-fast',
     file: 'coordinator/core/detection-bound.ts',
-    find: "mode === 'fast' ? Math.min(peersBySlot, timeout)",
-    replace: "mode === 'fast' ? peersBySlot",
+    find: "mode === 'fast' ? Math.min(quorumWaitS, timeout)",
+    replace: "mode === 'fast' ? quorumWaitS",
     why: 'In mode fast no peer answers later than a test that it was asked for takes.',
     caughtBy: {
       file: bound,
@@ -231,8 +253,8 @@ export const boundMutants: Mutant[] = [
   {
     name: 'bound-hedged',
     file: 'coordinator/core/detection-bound.ts',
-    find: ': Math.min(slow, peersBySlot, timeout)',
-    replace: ': Math.min(peersBySlot, timeout)',
+    find: ': Math.min(slow, quorumWaitS, timeout)',
+    replace: ': Math.min(quorumWaitS, timeout)',
     why: 'In mode hedged the peers start at the slow mark.',
     caughtBy: { file: bound, test: 'the detection bound > with 4 vantages is 25.5 min (seed), 20 (fast), 17 (hedged)' },
   },

@@ -28,7 +28,7 @@ export async function addProbe(sql: Sql, region: string, name = `probe-${region}
   return { id, region }
 }
 
-export async function addAssignment(sql: Sql, monitor: RecordedMonitor, probeId: string): Promise<void> {
+export async function addAssignment(sql: Sql, monitor: RecordedMonitor, probeId: string, phase_ms = 0): Promise<void> {
   const plan: TestPlan = {
     monitor_id: monitor.id,
     kind: 'roundtrip',
@@ -41,7 +41,7 @@ export async function addAssignment(sql: Sql, monitor: RecordedMonitor, probeId:
     open_period_s: 300,
     accept_echo: false,
   }
-  const rate = { generation: 1, epoch_ms: systemRuntime.wallMs(), phase_ms: 0, first_slot: 0, last_slot: null }
+  const rate = { generation: 1, epoch_ms: systemRuntime.wallMs(), phase_ms, first_slot: 0, last_slot: null }
   await insertAssignment(sql, monitor.customer_id, probeId, { id: newId(), ...rate, plan })
 }
 

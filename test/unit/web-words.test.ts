@@ -183,9 +183,28 @@ describe('a monitor and its parts', () => {
     const facts = new Map(monitorFacts(sampleMonitor()).map(({ term, value, note }) => [term, [value, note]]))
     expect(facts.get('Tests')).toEqual(['every 20 min from each of 3 vantages', 'spread evenly: one every 6 min 40 s'])
     expect(facts.get('Down')?.[0]).toBe('when 2 regions agree')
-    expect(boundSentence(sampleMonitor())).toBe('An outage is reported by SMS within 25 min 30 s, counted from its first second.')
     expect(monitorFacts(sampleMonitor({ vantages: 1, quorum: 1 })).find(({ term }) => term === 'Down')?.value).toBe(
       'when the second test fails too',
+    )
+  })
+  it('says within what time an outage is told of, and that it takes longer while not all vantages are well', () => {
+    expect(boundSentence(sampleMonitor())).toBe('An outage is reported by SMS within 27 min 40 s, counted from its first second.')
+    expect(boundSentence(sampleMonitor({ detection_bound_now_s: 2060 }))).toBe(
+      'An outage that begins now is reported by SMS within 34 min 20 s, counted from its first second, because not all vantages are well. When they are, it is within 27 min 40 s.',
+    )
+  })
+  it('promises no time while too few vantages are well to agree, before the first return, and in maintenance', () => {
+    expect(boundSentence(sampleMonitor({ detection_bound_now_s: null }))).toBe(
+      'No time can be promised at this moment: fewer than 2 vantages in different places are working, and 2 must agree. The operator is paged if a test fails or the silence lasts. When all 3 vantages are well, an outage is reported by SMS within 27 min 40 s.',
+    )
+    expect(boundSentence(sampleMonitor({ vantages: 1, quorum: 1, detection_bound_now_s: null }))).toBe(
+      'No time can be promised at this moment: the vantage is not working. The operator is paged if a test fails or the silence lasts. When the vantage is well, an outage is reported by SMS within 27 min 40 s.',
+    )
+    expect(boundSentence(sampleMonitor({ decision: 'pending', detection_bound_now_s: null }))).toBe(
+      'Nobody is paged before the first mail has come back. From then on an outage is reported by SMS within 27 min 40 s, counted from its first second.',
+    )
+    expect(boundSentence(sampleMonitor({ maintenance: { id: 'w1', ends_at: at(-600) } }))).toBe(
+      'An outage is reported by SMS within 27 min 40 s, counted from the end of the maintenance.',
     )
   })
   it('explains a result by the words of the server, and a late return', () => {

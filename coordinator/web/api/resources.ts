@@ -46,7 +46,9 @@ export type Monitor = {
   incident_id: string | null
   maintenance: { id: string; ends_at: string } | null
   verdicts: Verdict[]
-  detection_bound_s: number | null
+  detection_bound_s: number
+  /** null: nothing can be promised at this moment. */
+  detection_bound_now_s: number | null
 }
 
 export type Stage = { name: string; ms: number }

@@ -1,4 +1,5 @@
 /** Everything about one monitor. */
+import { minuteMs } from '../../../common/durations.ts'
 import { asSentence } from '../api/problem.ts'
 import type { Incident, Monitor } from '../api/resources.ts'
 import { Badge, StateShape } from '../parts/mark.tsx'
@@ -7,7 +8,7 @@ import { VerdictChips } from '../parts/votes.tsx'
 import { useAction, useLoad, useNow } from '../state/hooks.ts'
 import { incidentsOf } from '../state/select.ts'
 import { useSession } from '../state/session.tsx'
-import { boundSentence, monitorFacts } from '../words/facts.ts'
+import { boundExceptions, boundSentence, monitorFacts } from '../words/facts.ts'
 import { decisionReason } from '../words/reasons.ts'
 import { incidentHref, overviewHref } from '../words/routes.ts'
 import { incidentSpan } from '../words/sentence.ts'
@@ -134,11 +135,27 @@ function TestNow({ monitor }: { monitor: Monitor }) {
   )
 }
 
+/** A vantage that falls silent is no event: what then holds is read anew each minute. */
+function useMinutely(id: string): void {
+  const { api, dispatch } = useSession()
+  const now = useNow()
+  useLoad(
+    async () => {
+      const resource = await api.get<Monitor>(`/monitors/${encodeURIComponent(id)}`)
+      dispatch({ type: 'events', events: [{ kind: 'monitor', resource }], nowMs: now })
+    },
+    `${id} ${Math.floor(now / minuteMs)}`,
+  )
+}
+
 function Configuration({ monitor }: { monitor: Monitor }) {
-  const bound = boundSentence(monitor)
+  useMinutely(monitor.id)
   return (
     <Panel title="Configuration">
-      {bound !== null && <p class="promise">{bound}</p>}
+      <p class="promise">
+        {boundSentence(monitor)}
+        <span class="fact-note">{boundExceptions}</span>
+      </p>
       <dl class="facts">
         {monitorFacts(monitor).map((fact) => (
           <div key={fact.term}>

@@ -51,10 +51,27 @@ function targetRoute(monitor: Monitor): string {
   return `at ${host}${port === undefined || port === null ? '' : `, port ${port}`}`
 }
 
-/** The promise, as one sentence. */
-export function boundSentence(monitor: Monitor): string | null {
-  if (monitor.detection_bound_s === null) return null
-  return `An outage is reported by SMS within ${seconds(monitor.detection_bound_s)}, counted from its first second.`
+/** The promise: what holds at this moment, and what the contract says where that is not the same. */
+export function boundSentence(monitor: Monitor): string {
+  const { detection_bound_s: contractS, detection_bound_now_s: nowS, maintenance, decision } = monitor
+  const from = maintenance === null ? 'counted from its first second' : 'counted from the end of the maintenance'
+  const within = (boundS: number) => `within ${seconds(Math.ceil(boundS))}`
+  if (decision === 'pending')
+    return `Nobody is paged before the first mail has come back. From then on an outage is reported by SMS ${within(contractS)}, ${from}.`
+  if (nowS === contractS) return `An outage is reported by SMS ${within(contractS)}, ${from}.`
+  const whenWell = monitor.vantages === 1 ? 'When the vantage is well' : `When all ${monitor.vantages} vantages are well`
+  if (nowS === null)
+    return `No time can be promised at this moment: ${tooFewVantages(monitor)}. The operator is paged if a test fails or the silence lasts. ${whenWell}, an outage is reported by SMS ${within(contractS)}.`
+  return `An outage that begins now is reported by SMS ${within(nowS)}, ${from}, because not all vantages are well. When they are, it is ${within(contractS)}.`
+}
+
+/** Said once, beside the promise. */
+export const boundExceptions =
+  'If many mail systems fail at the same time, the SMS may wait for up to 3 min more, in case the fault is ours.'
+
+function tooFewVantages({ vantages, quorum }: Monitor): string {
+  if (vantages === 1) return 'the vantage is not working'
+  return `fewer than ${quorum} vantages in different places are working, and ${quorum} must agree`
 }
 
 /** Facts of an incident event or of a probe's health, of whatever shape, as `name value` pairs that can be read. */
