@@ -229,13 +229,14 @@ export class WatchedMonitor {
     return String(incident?.id)
   }
 
-  /** One region loses the mail twice, and until the deadline no other one answers. */
-  async becomeUnconfirmed(): Promise<void> {
+  /** One region loses the mail twice, and until the deadline no other one answers; `meanwhile` something else happens. */
+  async becomeUnconfirmed(meanwhile: () => PromiseLike<unknown> = async () => {}): Promise<void> {
     const [first = ''] = this.#probes.keys()
     await this.report(first, [{ outcome: 'timeout', agoS: sinceS }])
     await this.judge()
     await this.report(first, [{ outcome: 'timeout', agoS: 600, cause: 'retest', attempt: 2 }])
     await this.judge()
+    await meanwhile()
     await this.sql`
       update monitor_states set state = jsonb_set(state, '{suspicion,deadline_ms}', to_jsonb(${Date.now() - 1000}::int8)), judge_at = now()
       where monitor_id = ${this.id}`
