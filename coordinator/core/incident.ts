@@ -2,7 +2,7 @@
 import type { Effect, Evidence, Judgement, MonitorRules, MonitorState, OpenIncident } from './evidence.ts'
 import { witnesses } from './failure-domain.ts'
 import { allClearMs, withNotice } from './flapping.ts'
-import { settleKnown, turn } from './suspicion.ts'
+import { lastPass, settleUpTo, turn } from './suspicion.ts'
 import { isPass } from './verdict.ts'
 import { type CastVote, castVote, tallyVotes, testsItself, testsSince, viewOf } from './votes.ts'
 
@@ -23,7 +23,7 @@ export function judgeIncident(
   const endsMs = well_since_ms === null ? null : allClearMs(incident, state, well_since_ms)
   if (endsMs !== null && nowMs >= endsMs) {
     const notices_ms = withNotice(state, nowMs)
-    const ended = { ...settleKnown(state, evidence), incident: null, suspicion: null, hedge: null, notices_ms }
+    const ended = { ...settleUpTo(lastPass(votes), state, evidence), incident: null, suspicion: null, hedge: null, notices_ms }
     return {
       state: turn(ended, 'up', 'recovered', nowMs),
       effects: [{ kind: 'resolve_incident', well_since_ms, votes: views }],

@@ -106,10 +106,13 @@ export function watchNewTarget(state: MonitorState, nowMs: number): MonitorState
 
 /** Before the first verified return nobody is paged: it is also the proof that we may mail there. */
 function judgePending(state: MonitorState, evidence: Evidence, nowMs: number): Judgement {
-  const returned = evidence.vantages.some(({ tests }) => tests.some(({ outcome }) => isPass(outcome)))
-  if (!returned) return { state, effects: [], wake_ms: null, votes: [] }
-  // What failed before the first return is not held against the monitor.
-  const settled = Object.fromEntries(evidence.vantages.map(({ probe_id, tests }) => [probe_id, tests[0]?.started_ms ?? nowMs]))
+  const passes = evidence.vantages.flatMap(({ tests }) => tests.filter(({ outcome }) => isPass(outcome)))
+  if (passes.length === 0) return { state, effects: [], wake_ms: null, votes: [] }
+  const passMs = Math.max(...passes.map(({ started_ms }) => started_ms))
+  // What failed before is not held against the monitor. What was sent after the mail that came back may be the first of an outage.
+  const settled = Object.fromEntries(
+    evidence.vantages.map(({ probe_id, tests }) => [probe_id, Math.min(tests[0]?.started_ms ?? passMs, passMs)]),
+  )
   return {
     state: turn({ ...state, watched: true, settled }, 'up', 'first_return', nowMs),
     effects: [],

@@ -172,12 +172,15 @@ function settle(state: MonitorState, evidence: Evidence, votes: CastVote[], resu
   }
 }
 
-/** Everything known so far has been judged: none of it opens another suspicion. */
+/**
+ * Everything known so far has been judged: none of it opens another suspicion. Only where none could: what of it still waited for its proof
+ * would have opened one.
+ */
 export const settleKnown = (state: MonitorState, evidence: Evidence): MonitorState =>
   settleUpTo(Number.POSITIVE_INFINITY, state, evidence)
 
 /** What was sent up to then has been judged. A vantage's newest pass settles its failures before it in any case. */
-function settleUpTo(untilMs: number, state: MonitorState, evidence: Evidence): MonitorState {
+export function settleUpTo(untilMs: number, state: MonitorState, evidence: Evidence): MonitorState {
   const settled = evidence.vantages.flatMap((vantage) => {
     const [newest] = vantage.tests
     return newest === undefined
@@ -188,7 +191,7 @@ function settleUpTo(untilMs: number, state: MonitorState, evidence: Evidence): M
 }
 
 /** A pass speaks against no failure that was sent after it: that may be the first of an outage which began in between. */
-const lastPass = (votes: readonly CastVote[]): number =>
+export const lastPass = (votes: readonly CastVote[]): number =>
   Math.max(...votes.map(({ vote, test }) => (vote === 'pass' && test !== null ? test.started_ms : Number.NEGATIVE_INFINITY)))
 
 export const newIncident = (kind: OpenIncident['kind'], sinceMs: number, nowMs: number): OpenIncident => ({

@@ -48,8 +48,13 @@ export async function withClockKnown(sql: Sql, batch: ResultBatch, sealedAtMs: n
   return {
     ...batch,
     health: { ...health, clock_offset_ms },
-    results: results.map((result) => (result.clock_offset_ms === null ? { ...result, clock_offset_ms } : result)),
+    results: results.map((result) => (result.clock_offset_ms === null ? estimated(result, clock_offset_ms) : result)),
   }
+}
+
+function estimated(result: TestResult, clock_offset_ms: number | null): TestResult {
+  const { clock_error_ms: _, ...detail } = result.detail
+  return { ...result, clock_offset_ms, detail }
 }
 
 /** Commits the batch and returns what was refused; everything else is durable when it resolves. */

@@ -180,6 +180,25 @@ export const suspicionMutants: Mutant[] = [
 
 export const incidentMutants: Mutant[] = [
   {
+    name: 'all-clear-settles-all',
+    file: 'coordinator/core/incident.ts',
+    find: 'settleUpTo(lastPass(votes), state, evidence)',
+    replace: 'settleUpTo(Math.max(nowMs, lastPass(votes)), state, evidence)',
+    why: 'The all-clear settles no failure that was sent after the passes on which it rests.',
+    caughtBy: {
+      file: 'test/unit/core-settling.test.ts',
+      test: 'the all-clear settles no failure that was sent after the passes',
+    },
+  },
+  {
+    name: 'first-return-settles-all',
+    file: 'coordinator/core/judgement.ts',
+    find: 'Math.min(tests[0]?.started_ms ?? passMs, passMs)',
+    replace: 'tests[0]?.started_ms ?? passMs',
+    why: 'The first return settles no failure that was sent after it.',
+    caughtBy: { file: 'test/unit/core-settling.test.ts', test: 'the first return settles no failure that was sent after it' },
+  },
+  {
     name: 'recovery-with-one-witness',
     file: 'coordinator/core/incident.ts',
     find: 'if (witnessCount(votes) > 1) return passing >= 2',
