@@ -21,4 +21,26 @@ export const probeMutants: Mutant[] = [
     why: 'The probe itself tests again 30 s after a lost mail.',
     caughtBy: { file: 'test/unit/probe-retest.test.ts', test: 'the re-test > comes 30 s after a lost test' },
   },
+  {
+    name: 'rhythm-goes-by-wall-clock',
+    file: 'probe/retest.ts',
+    find: 'startedAt.monotonicMs >= firstStartedAt.monotonicMs',
+    replace: 'startedAt.wallMs >= firstStartedAt.wallMs',
+    why: 'A pass ends the faster rhythm, also where somebody has set the wall clock.',
+    caughtBy: {
+      file: 'test/unit/probe-retest.test.ts',
+      test: 'the faster rhythm after a lost re-test > ends by a pass also where the wall clock was set back by hours since the first failure',
+    },
+  },
+  {
+    name: 'retest-put-off-over-boot',
+    file: 'probe/retest.ts',
+    find: 'Math.min(due.wallMs - now.wallMs, waitMs)',
+    replace: 'due.wallMs - now.wallMs + 0 * waitMs',
+    why: 'A machine that has booted hours behind puts no re-test off for hours.',
+    caughtBy: {
+      file: 'test/unit/probe-retest.test.ts',
+      test: 'a sequence over a restart > puts the re-test off for no longer than before, where the machine has booted hours behind',
+    },
+  },
 ]

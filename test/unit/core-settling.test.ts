@@ -32,7 +32,7 @@ const up: MonitorState = { ...initialMonitorState(at(-9999)), watched: true, dec
 
 test('the all-clear settles no failure that was sent after the passes', () => {
   const incident = { ...newIncident('down', at(-2000), at(0)), asked_ms: at(90) }
-  const down: MonitorState = { ...up, decision: 'down', reason: 'incident_open', incident }
+  const down: MonitorState = { ...up, decision: 'down', reason: 'quorum_fails', incident }
   const told = [
     vantage('eu', [sent(200, 201, 'refused')]),
     vantage('us', [sent(100, 104, 'ok')]),

@@ -83,6 +83,17 @@ describe('the faster rhythm after a lost re-test', () => {
     expect(afterTest(since, ended(9, 'slot', 1, [850, 1310], 'slow'), plan)).toEqual(since)
   })
 
+  it('ends by a pass also where the wall clock was set back by hours since the first failure', () => {
+    const setBack = ({ wallMs, monotonicMs }: Instant) => ({ wallMs: wallMs - 10 * 3_600_000, monotonicMs })
+    const pass = ended(9, 'open', 3, [1300, 1304], 'ok')
+    expect(afterTest(lostTwice(), { ...pass, startedAt: setBack(pass.startedAt) }, plan)).toBeUndefined()
+  })
+
+  it('ends by a pass under another boot, whatever the clocks say', () => {
+    const rebooted = resumed(lostTwice(), false, { wallMs: 0, monotonicMs: 50 })
+    expect(afterTest(rebooted, ended(9, 'slot', 1, [-5000, -4990], 'ok'), plan)).toBeUndefined()
+  })
+
   it('ends when our address is blocked', () => {
     expect(afterTest(lostTwice(), ended(9, 'open', 3, [1230, 1235], 'blocked'), plan)).toBeUndefined()
   })
@@ -95,6 +106,14 @@ describe('a sequence over a restart', () => {
     expect(resumed(sequence, true, instant(610))).toEqual(sequence)
     const rebooted = resumed(sequence, false, { wallMs: 620_000, monotonicMs: 50 })
     expect(rebooted.due?.monotonicMs).toBe(10_050)
+  })
+
+  it.each([
+    ['the re-test', lost, 30],
+    ['the next of the faster rhythm', () => afterBegin(lostTwice(), plan, instant(1230)), 300],
+  ])('puts %s off for no longer than before, where the machine has booted hours behind', (_, sequence, waitS) => {
+    const booted = { wallMs: 640_000 - 3 * 3_600_000, monotonicMs: 10_000 }
+    expect(resumed(sequence() as Sequence, false, booted).due?.monotonicMs).toBe(10_000 + waitS * 1000)
   })
 
   it('is dropped when more than a period has gone by', () => {
