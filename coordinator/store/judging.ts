@@ -1,11 +1,12 @@
 /** What a judgement reads and writes. The monitor's state row is locked from the first read to the commit. */
 import type { Evidence, MonitorRules, MonitorState, VantageEvidence } from '../core/evidence.ts'
 import type { FailureDomain } from '../core/failure-domain.ts'
+import { healthBeside } from '../core/probe-health.ts'
 import type { TestFact } from '../core/verdict.ts'
 import { type Due, earliestDue } from './clock.ts'
 import type { Part, Sql } from './connection.ts'
 import { ofTarget, targetDomain } from './monitors.ts'
-import { doubted, newestProof, proved } from './proofs.ts'
+import { newestProof, type ReportedTest, readProbeRecords } from './proofs.ts'
 import { endPending } from './targets.ts'
 
 export type ClaimedMonitor = {
@@ -132,6 +133,8 @@ function loadVantages(
 /** By its own clock a probe has started no test later than now, but for what is not quite known of that clock. */
 const clockMarginS = 10
 
+type TestRow = Omit<TestFact, 'doubted' | 'proved'> & { probe_id: string; own_started_ms: number; own_finished_ms: number }
+
 /**
  * Per vantage the newest five tests, and up to 60 of those since the question was opened, with the slot before them. Votes compare the
  * times of several probes: each is put right by what is known of its clock. What is not known shows where a test was told of before it
@@ -139,19 +142,18 @@ const clockMarginS = 10
  * The index knows the times as they were told: where a clock was ahead and has been set right, the newest by them are for a while the old
  * ones, so that the newest five of those that are not in the future count as well.
  */
-function loadTests(
+async function loadTests(
   sql: Sql,
   { customer_id, monitor_id, target_domain, target_generation, rules }: ClaimedMonitor,
   probeIds: string[],
   sinceMs: number,
-) {
+): Promise<(TestFact & { probe_id: string })[]> {
   const jobGiven = sql`(select j.created_at from jobs j where j.customer_id = r.customer_id and j.id = r.job_id)`
   const clockLacks = sql`greatest(
     least(coalesce(clock_offset_ms, 0) * interval '1 millisecond', ingested_at - finished_at), ${jobGiven} - started_at)`
   const rightTime = (column: string) => sql`${sql(column)} + ${clockLacks} as ${sql(column.replace('_at', '_ms'))}`
-  const domain = sql`${target_domain}`
   const columns = sql`probe_id, id, cause, attempt, first_test_id, ${rightTime('started_at')}, ${rightTime('finished_at')}, outcome,
-    ${doubted(sql, domain)} as doubted, ${proved(sql, domain)} as proved`
+    started_at as own_started_ms, finished_at as own_finished_ms`
   const ofVantage = sql`r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id
     and ${ofTarget(sql, sql`r`, sql`${target_generation}`)}`
   const newest = (count: number, since: Part) =>
@@ -159,11 +161,20 @@ function loadTests(
   const lacks = sql`coalesce(p.clock_offset_ms, 0) * interval '1 millisecond'`
   const probeNow = sql`now() - ${lacks} + ${clockMarginS} * interval '1 second'`
   const asked = sql`${sinceMs}::timestamptz - ${rules.period_s + 300} * interval '1 second' - greatest(${lacks}, interval '0')`
-  return sql<(TestFact & { probe_id: string })[]>`
+  const rows = await sql<TestRow[]>`
     select t.* from unnest(${probeIds}::uuid[]) as v (probe_id) join probes p on p.id = v.probe_id cross join lateral (
       ${newest(5, sql`true`)} union ${newest(5, sql`r.started_at <= ${probeNow}`)} union ${newest(60, sql`r.started_at >= ${asked}`)}
     ) as t
     order by t.started_ms desc, t.id desc`
+  const ownTest = ({ probe_id, outcome, own_started_ms, own_finished_ms }: TestRow): ReportedTest => ({
+    ...{ probe_id, outcome, started_ms: own_started_ms, finished_ms: own_finished_ms },
+    timeout_s: rules.timeout_s,
+  })
+  const recordOf = await readProbeRecords(sql, rows.map(ownTest))
+  return rows.map((row) => {
+    const { own_started_ms: _, own_finished_ms: __, ...test } = row
+    return { ...test, ...healthBeside(ownTest(row), recordOf(row.probe_id), target_domain, rules.timeout_s) }
+  })
 }
 
 /**

@@ -1,13 +1,15 @@
 /** Monitors: what is watched and, for those who look, how it stands. Judging them is in judging.ts. */
+import { domainOf } from '../../common/mail/headers.ts'
 import type { Target } from '../../common/wire/test.ts'
 import type { FailureDomain } from '../core/failure-domain.ts'
 import { initialMonitorState, type Mode, type MonitorRules } from '../core/judgement.ts'
 import { type Maintenance, maintenanceAt } from '../core/maintenance.ts'
+import { healthBeside, type ProbeRecord } from '../core/probe-health.ts'
 import type { TestFact } from '../core/verdict.ts'
 import type { Part, Sql } from './connection.ts'
 import { windowsOfMonitors } from './maintenance.ts'
 import { ofCustomer, olderThan, only, type Paging, type Whose } from './paging.ts'
-import { doubted, newestProof, proved } from './proofs.ts'
+import { newestProof, readProbeRecords } from './proofs.ts'
 import { leaveTarget } from './targets.ts'
 
 export type MonitorSettings = MonitorRules & {
@@ -53,8 +55,10 @@ export type MonitorRow = MonitorSettings & {
   now_ms: number
 }
 
+type ToldTest = Omit<TestFact, 'doubted' | 'proved'>
 type StandingColumns = Omit<StandingTest, 'test' | 'domain'> &
-  FailureDomain & { monitor_id: string } & { [K in keyof TestFact]: TestFact[K] | null }
+  FailureDomain & { monitor_id: string; timeout_s: number } & (ToldTest | { [K in keyof ToldTest]: null })
+const isTold = <T extends { id: string | null }>(row: T): row is Extract<T, { id: string }> => row.id !== null
 
 export async function listMonitors(sql: Sql, whose: Whose, paging: Paging): Promise<MonitorRow[]> {
   return withStanding(
@@ -100,10 +104,9 @@ async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise
   const rows = await sql<StandingColumns[]>`
     select a.monitor_id, a.probe_id, a.phase_ms, p.name as probe_name, p.region, p.asn, split_part(p.return_address, '@', 2) as return_domain,
       p.retired_at is not null or coalesce(p.last_seen_at < now() - interval '60 seconds', true) as lost, p.clock_offset_ms,
-      p.contradicted, p.monitors_held, r.id, r.cause, r.attempt, r.first_test_id,
+      p.contradicted, p.monitors_held, m.timeout_s, r.id, r.cause, r.attempt, r.first_test_id,
       r.started_at as started_ms, r.finished_at as finished_ms, r.outcome, r.rtt_ms,
       ${newestProof(sql, domain)} as proof_started_ms,
-      ${doubted(sql, domain)} as doubted, ${proved(sql, domain)} as proved,
       case when r.outcome = 'deferred' then (
         select b.started_at from results b where b.customer_id = m.customer_id and b.monitor_id = m.id and b.probe_id = p.id
           and ${ofTarget(sql, sql`b`, sql`m.target_generation`)} and b.outcome in ('ok', 'slow')
@@ -118,20 +121,26 @@ async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise
       order by t.started_at desc limit 1) r on true
     order by p.region, p.id`
   const byMonitor = Map.groupBy(rows, (row) => row.monitor_id)
+  const recordOf = await readProbeRecords(sql, rows.filter(isTold))
   const windows = await windowsOfMonitors(sql, monitors)
   return monitors.map((monitor) => ({
     ...monitor,
     maintenance: maintenanceAt(windows.get(monitor.id) ?? [], monitor.now_ms),
-    standing: (byMonitor.get(monitor.id) ?? []).map(standingOf),
+    standing: (byMonitor.get(monitor.id) ?? []).map((row) => standingOf(row, monitor.target, recordOf)),
   }))
 }
 
-function standingOf({ monitor_id: _, ...row }: StandingColumns): StandingTest {
+function standingOf(
+  { monitor_id: _, timeout_s, ...row }: StandingColumns,
+  target: Target,
+  recordOf: (probeId: string) => ProbeRecord,
+): StandingTest {
   const { probe_id, probe_name, region, asn, return_domain, phase_ms, clock_offset_ms, lost, rtt_ms, ...rest } = row
-  const { proof_started_ms, passed_ms, contradicted, monitors_held, ...test } = rest
+  const { proof_started_ms, passed_ms, contradicted, monitors_held, ...told } = rest
   const vantage = { probe_id, probe_name, region, domain: { region, asn, return_domain }, phase_ms, clock_offset_ms, lost }
-  const known = { proof_started_ms, passed_ms, contradicted, monitors_held }
-  return { ...vantage, test: test.id === null ? null : (test as TestFact), rtt_ms, ...known }
+  const standing = { ...vantage, rtt_ms, proof_started_ms, passed_ms, contradicted, monitors_held }
+  if (!isTold(told)) return { ...standing, test: null }
+  return { ...standing, test: { ...told, ...healthBeside(told, recordOf(probe_id), domainOf(target.address), timeout_s) } }
 }
 
 /** Adds the monitor with its state; it is marked to be assigned. */

@@ -1,53 +1,70 @@
 /**
- * What a probe has proved of its own health, as parts of a query over `probes p`. Its times are put right by what the probe last knew of
- * its own clock, as those of its tests are: otherwise a wrong clock would make a proof too old, or good for ever.
+ * What a probe has proved of its own health. What its mail says of one test is decided in core/probe-health.ts; here is what that is
+ * decided from.
  */
-import { controlTurnMs } from '../../common/limits.ts'
-import { proofWaitMs } from '../core/verdict.ts'
+import { domainOf } from '../../common/mail/headers.ts'
+import {
+  type ControlTrip,
+  needsProof,
+  type OwnTest,
+  type ProbeRecord,
+  type SideReturn,
+  sameTimeMs,
+  spanOfTrips,
+} from '../core/probe-health.ts'
+import { merged } from '../core/spans.ts'
 import type { Part, Sql } from './connection.ts'
 
-const clockLacks = (sql: Sql): Part => sql`coalesce(p.clock_offset_ms, 0) * interval '1 millisecond'`
-
-/** The start of its newest verified round trip to a mail system other than this domain. */
-export const newestProof = (sql: Sql, domain: Part): Part =>
-  sql`(select max(f.started_at) + ${clockLacks(sql)} from probe_proofs f where f.probe_id = p.id and f.domain <> ${domain})`
-
-/** A test that came back needs no proof, and none is looked for. */
-const needsProof = (sql: Sql): Part => sql`r.outcome not in ('ok', 'slow')`
-
-/** A test that timed out has lasted its timeout, also where somebody has set the probe's clock back while it ran. */
-const finishedAt = (sql: Sql): Part => sql`(case when r.outcome = 'timeout' then greatest(r.finished_at, r.started_at + (
-  select m.timeout_s * interval '1 second' from monitors m where m.customer_id = r.customer_id and m.id = r.monitor_id)) else r.finished_at end)`
-
-/** While the test `r` ran, or soon after it. */
-const besideTest = (sql: Sql, startedAt: Part): Part =>
-  sql`${startedAt} between r.started_at and ${finishedAt(sql)} + ${proofWaitMs} * interval '1 millisecond'`
-
 /**
- * A control trip of the probe was lost while the test `r` ran, or so shortly before that none could be sent with it, and the probe itself
- * is to blame. It is not where the reference is out of order: mail sent elsewhere at the same time has come back, as a probe sends to two
- * references at once (probe/control.ts), and the reference does not answer the next trips either. Both times are those of the probe's own
- * clock, and need no putting right.
+ * The start of the newest verified round trip of `probes p` to a mail system other than this domain. Put right by what the probe last knew
+ * of its own clock, as its tests are: otherwise a wrong clock would make a proof too old, or good for ever.
  */
-export const doubted = (sql: Sql, domain: Part): Part => sql`(${needsProof(sql)} and
-  exists (
-    select from control_trips c
-    where c.probe_id = r.probe_id and c.returned_at is null
-      and c.started_at between r.started_at - ${controlTurnMs} * interval '1 millisecond' and ${finishedAt(sql)}
-      and (
-        exists (
-          select from control_trips o where o.probe_id = c.probe_id and o.reference = c.reference and o.returned_at is not null
-            and o.started_at > c.started_at and ${besideTest(sql, sql`o.started_at`)})
-        or not exists (
-          select from control_trips o where o.probe_id = c.probe_id and o.reference <> c.reference and o.returned_at is not null
-            and o.started_at between c.started_at - interval '1 second' and c.started_at + interval '1 second')
-        and not exists (
-          select from probe_proofs f where f.probe_id = c.probe_id and not f.control and f.domain <> ${domain}
-            and f.started_at between c.started_at - interval '5 seconds' and c.started_at + interval '5 seconds'))))`
+export const newestProof = (sql: Sql, domain: Part): Part =>
+  sql`(select max(f.started_at) + coalesce(p.clock_offset_ms, 0) * interval '1 millisecond'
+    from probe_proofs f where f.probe_id = p.id and f.domain <> ${domain})`
 
-/** A control trip to another mail system, sent while the test `r` ran or soon after it, has returned. */
-export const proved = (sql: Sql, domain: Part): Part => sql`(${needsProof(sql)} and
-  exists (
-    select from control_trips c
-    where c.probe_id = r.probe_id and c.returned_at is not null and lower(split_part(c.reference, '@', 2)) <> ${domain}
-      and ${besideTest(sql, sql`c.started_at`)}))`
+/** With its times by the probe's own clock. */
+export type ReportedTest = OwnTest & { probe_id: string; timeout_s: number }
+
+const nothingKnown: ProbeRecord = { trips: [], returns: [] }
+
+/** By probe, what speaks for or against its health beside these tests. Nothing is asked of the database where all of them came back. */
+export async function readProbeRecords(sql: Sql, tests: readonly ReportedTest[]): Promise<(probeId: string) => ProbeRecord> {
+  const trips = Map.groupBy(await readTrips(sql, tests.filter(needsProof)), ({ probe_id }) => probe_id)
+  const returns = Map.groupBy(await readReturns(sql, [...trips.values()].flat()), ({ probe_id }) => probe_id)
+  const records = new Map(
+    [...trips].map(([id, known]): [string, ProbeRecord] => [id, { trips: known, returns: returns.get(id) ?? [] }]),
+  )
+  return (probeId) => records.get(probeId) ?? nothingKnown
+}
+
+type TripRow = ControlTrip & { probe_id: string }
+
+/** Of a long outage the spans of most tests overlap: each stretch of the index is read once. */
+async function readTrips(sql: Sql, tests: readonly ReportedTest[]): Promise<TripRow[]> {
+  const spans = [...Map.groupBy(tests, ({ probe_id }) => probe_id)].flatMap(([probeId, its]) =>
+    merged(its.map((test) => spanOfTrips(test, test.timeout_s))).map((span) => ({ probeId, ...span })),
+  )
+  if (spans.length === 0) return []
+  const rows = await sql<Omit<TripRow, 'domain'>[]>`
+    select s.probe_id, c.* from unnest(${spans.map(({ probeId }) => probeId)}::uuid[], ${spans.map(({ start_ms }) => start_ms)}::timestamptz[],
+      ${spans.map(({ end_ms }) => end_ms)}::timestamptz[]) as s (probe_id, start_at, end_at)
+    cross join lateral (
+      select reference, started_at as started_ms, returned_at is not null as returned from control_trips
+      where probe_id = s.probe_id and started_at between s.start_at and s.end_at order by started_at) as c`
+  return rows.map((row) => ({ ...row, domain: domainOf(row.reference) }))
+}
+
+/** Mail to other monitors that was sent about when a control trip was lost. */
+async function readReturns(sql: Sql, trips: readonly TripRow[]): Promise<(SideReturn & { probe_id: string })[]> {
+  const lost = trips.filter(({ returned }) => !returned)
+  if (lost.length === 0) return []
+  const margin = sql`${sameTimeMs} * interval '1 millisecond'`
+  // A multirange is searched by halves: a busy probe knows thousands of mail domains, and has lost hundreds of trips in a long outage.
+  return await sql<(SideReturn & { probe_id: string })[]>`
+    select f.probe_id, f.domain, f.started_at as started_ms from (
+      select probe_id, range_agg(tstzrange(started_at - ${margin}, started_at + ${margin}, '[]')) as beside
+      from unnest(${lost.map(({ probe_id }) => probe_id)}::uuid[], ${lost.map(({ started_ms }) => started_ms)}::timestamptz[])
+        as trips (probe_id, started_at) group by probe_id) as lost
+    join probe_proofs f on f.probe_id = lost.probe_id and not f.control and f.started_at <@ lost.beside`
+}

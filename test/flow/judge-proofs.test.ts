@@ -1,4 +1,4 @@
-/** What the control trips beside a test say of it, on a real database; the simulator is held to the same table. */
+/** What the control trips beside a test say of it, on a real database: what is loaded is all that the rule needs (test/unit/core-probe-health.test.ts). */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { recordProofs } from '../../coordinator/store/ingest.ts'
 import { loadEvidence, lockMonitor } from '../../coordinator/store/judging.ts'
@@ -18,7 +18,7 @@ const testAgoS = 8 * 3600
 
 describe('the control trips beside a test', () => {
   /** `tookS`: as the probe's clock tells it. */
-  const expectIn = async ({ trips, elsewhereAtS, doubted, proved }: ControlTripCase, tookS = 600) => {
+  const expectIn = async ({ trips, elsewhereAtS, toCustomerAtS, doubted, proved }: ControlTripCase, tookS = 600) => {
     const monitor = await WatchedMonitor.create(own, { regions: ['eu'] })
     const controls = trips.map(({ to, atS, lost }) => {
       const trip = { ...monitor.controlTrip(testAgoS - atS), reference: `echo@${to}.example` }
@@ -27,12 +27,15 @@ describe('the control trips beside a test', () => {
     await monitor.report('eu', [{ outcome: 'timeout', agoS: testAgoS, cause: 'retest', attempt: 2, tookS }], {
       controls,
     })
-    if (elsewhereAtS !== undefined) {
-      const started_at = monitor.startMs - (testAgoS - elsewhereAtS) * 1000
-      await recordProofs(monitor.sql, monitor.probe('eu').id, [
-        { domain: 'other.example', started_at, returned_at: started_at + 1000, control: false },
-      ])
+    const returned = (domain: string, atS: number | undefined) => {
+      if (atS === undefined) return []
+      const started_at = monitor.startMs - (testAgoS - atS) * 1000
+      return [{ domain, started_at, returned_at: started_at + 1000, control: false }]
     }
+    await recordProofs(monitor.sql, monitor.probe('eu').id, [
+      ...returned('other.example', elsewhereAtS),
+      ...returned('customer.example', toCustomerAtS),
+    ])
     const claimed = await lockMonitor(monitor.sql, monitor.customerId, monitor.id)
     if (claimed === null) throw new Error('the monitor is not there')
     const evidence = await loadEvidence(monitor.sql, claimed)

@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts'
 
 const quorum = 'test/unit/core-quorum.test.ts'
 const verdict = 'test/unit/core-verdict.test.ts'
+const health = 'test/unit/core-probe-health.test.ts'
 const evidence = 'test/scenarios/judgement-evidence.test.ts'
 
 export const quorumMutants: Mutant[] = [
@@ -78,14 +79,49 @@ export const verdictMutants: Mutant[] = [
   },
   {
     name: 'loss-just-before-ignored',
-    file: 'coordinator/store/proofs.ts',
-    find: 'and c.started_at between r.started_at - ',
-    replace: 'and c.started_at between r.started_at - 0 * ',
+    file: 'coordinator/core/probe-health.ts',
+    find: 'started_ms >= test.started_ms - controlTurnMs &&',
+    replace: 'started_ms >= test.started_ms &&',
     why: 'A test that was sent right after a lost control trip had none of its own, and is in doubt as well.',
+    caughtBy: { file: health, test: 'the control trips beside a test > one was lost just before, none with it' },
+  },
+  {
+    name: 'clock-set-back-believed',
+    file: 'coordinator/core/probe-health.ts',
+    find: 'Math.max(finished_ms, started_ms + timeoutS * 1000)',
+    replace: 'finished_ms',
+    why: 'A test that timed out is in doubt for its whole timeout, whatever the clock of the probe says of its end.',
+    caughtBy: { file: health, test: 'the control trips beside a test > one was lost, and the clock was set back meanwhile' },
+  },
+  {
+    name: 'partner-clears-the-probe',
+    file: 'coordinator/core/probe-health.ts',
+    find: 'next.reference === trip.reference && next.started_ms',
+    replace: 'next.reference !== trip.reference && next.started_ms',
+    why: 'A reference that answers the next trip was not out of order: the loss was on the side of the probe.',
     caughtBy: {
-      file: 'test/flow/judge-proofs.test.ts',
-      test: 'the control trips beside a test > one was lost just before, none with it',
+      file: health,
+      test: 'the control trips beside a test > one of two returned at the edge of a gap in our own inbox: the reference of the other answers the next',
     },
+  },
+  {
+    name: 'reference-out-of-order-blamed-on-probe',
+    file: 'coordinator/core/probe-health.ts',
+    find: '!(partnerReturned(trip, answered) || mailReturned',
+    replace: '!(mailReturned',
+    why: 'Where the mail to the other reference has come back, the reference is out of order and not the probe.',
+    caughtBy: {
+      file: health,
+      test: 'the control trips beside a test > one of two that were sent at the same time returned: the other reference is out of order',
+    },
+  },
+  {
+    name: 'own-mail-system-proves',
+    file: 'coordinator/core/probe-health.ts',
+    find: 'trip.domain !== targetDomain && isBeside(trip)',
+    replace: 'isBeside(trip)',
+    why: 'Only an unrelated mail system can prove the health of the probe.',
+    caughtBy: { file: health, test: "the control trips beside a test > one returned from the customer's own domain" },
   },
   {
     name: 'doubts-ignored',

@@ -1,12 +1,13 @@
 /** What is known of the tests: coordinator/store/ingest.ts and the queries of store/judging.ts, retold in memory. */
+import { domainOf } from '../../common/mail/headers.ts'
 import type { TestResult } from '../../common/wire/test.ts'
 import { admit, type GivenJob } from '../../coordinator/core/admission.ts'
 import type { TestEvidence } from '../../coordinator/core/diagnosis.ts'
 import type { Evidence, MonitorState, VantageEvidence } from '../../coordinator/core/evidence.ts'
 import { isLateNews } from '../../coordinator/core/past-outage.ts'
+import { type ControlTrip, healthBeside, type OwnTest, type SideReturn, sameTimeMs } from '../../coordinator/core/probe-health.ts'
 import { isFailure, type TestFact } from '../../coordinator/core/verdict.ts'
 import type { LateReturnRow } from '../../coordinator/store/late-returns.ts'
-import { besideTest, type ControlFact } from './control-trips.ts'
 import type { Surroundings } from './coordination.ts'
 import type { SpoolRecord } from './journal.ts'
 import type { SimProbe } from './probe.ts'
@@ -14,12 +15,14 @@ import { lostMs, type Seats, slotBefore, slotStartedMs } from './seats.ts'
 
 type Known = {
   /** With their times by the probe's own clock. */
-  tests: (TestFact & { own: { startedMs: number; finishedMs: number } })[]
+  tests: (TestFact & { own: OwnTest })[]
   /** The tests as evidence, since the last news of them: a judgement asks for them more often than they change. */
   facts: TestFact[] | null
   ids: Set<string>
   overdue: { test_id: string; started_ms: number; at: number }[]
-  controls: (ControlFact & { id: string })[]
+  trips: (ControlTrip & { id: string })[]
+  /** Mail to other monitors, which is not played: one comes back from where a control trip can. */
+  returns: SideReturn[]
   proofMs: number | null
   passedMs: number
 }
@@ -34,6 +37,7 @@ export type News = {
   proved: boolean
 }
 
+const otherCustomer = 'other.example'
 const poolFreshMs = 45_000
 const testsKept = 60
 /** Words of servers are read when an incident opens: those of the newest failing tests are enough. */
@@ -55,7 +59,8 @@ export class Results {
         facts: null,
         ids: new Set(),
         overdue: [],
-        controls: [],
+        trips: [],
+        returns: [],
         proofMs: null,
         passedMs: Number.NEGATIVE_INFINITY,
       })
@@ -69,7 +74,8 @@ export class Results {
     this.#lateReturns.clear()
     for (const known of this.#known.values()) {
       known.overdue = []
-      known.controls = []
+      known.trips = []
+      known.returns = []
       known.tests = []
       known.facts = null
       known.ids.clear()
@@ -84,7 +90,7 @@ export class Results {
       const times = {
         started_ms: startedMs,
         finished_ms,
-        own: { startedMs: wallMs - nowMs + startedMs, finishedMs: wallMs - nowMs + finished_ms },
+        own: { outcome: 'ok' as const, started_ms: wallMs - nowMs + startedMs, finished_ms: wallMs - nowMs + finished_ms },
       }
       const good = { outcome: 'ok' as const, doubted: false, proved: false }
       known.tests = [{ id, cause: 'slot', attempt: 1, first_test_id: null, ...times, ...good }]
@@ -157,7 +163,7 @@ export class Results {
     )
 
   #vantage(probe: SimProbe, seats: Seats): VantageEvidence {
-    const { events, rules, lastSeenMs } = this.#around
+    const { events, plan, rules, lastSeenMs } = this.#around
     const nowMs = events.nowMs
     const seat = seats.of(probe.id)
     const known = this.#knownOf(probe.id)
@@ -171,7 +177,7 @@ export class Results {
       planned: seat !== undefined,
       lost: nowMs - lastSeenMs(probe.id) > lostMs,
       assigned_ms: seat?.assignedMs ?? nowMs,
-      tests: factsOf(known),
+      tests: factsOf(known, domainOf(plan.target.address), rules.timeout_s),
       overdue: overdue.map(({ test_id, started_ms }) => ({ test_id, started_ms })),
       slot_started_ms: seat === undefined ? null : slotStartedMs(seat.assignment, nowMs, probe.clock.offsetMs(nowMs)),
       proof_started_ms: proofMs,
@@ -201,7 +207,7 @@ export class Results {
       finished_ms: result.finished_at + rightMs,
       outcome,
       ...{ doubted: false, proved: false },
-      own: { startedMs: result.started_at, finishedMs: this.#endedMs(result) },
+      own: { outcome, started_ms: result.started_at, finished_ms: result.finished_at },
     })
     if (isFailure(outcome) && isLateNews(result.finished_at + rightMs, this.#around.events.nowMs))
       this.#lateSinceMs = Math.min(this.#lateSinceMs ?? Number.POSITIVE_INFINITY, result.started_at + rightMs)
@@ -232,12 +238,6 @@ export class Results {
     return true
   }
 
-  /** A test that timed out has lasted its timeout, also where the probe's clock was set back while it ran. */
-  #endedMs({ outcome, started_at, finished_at }: TestResult): number {
-    const leastMs = outcome === 'timeout' ? this.#around.rules.timeout_s * 1000 : 0
-    return Math.max(finished_at, started_at + leastMs)
-  }
-
   #keepDetail({ id, outcome, detail }: TestResult): void {
     this.#details.set(id, { outcome, detail, late: null })
     if (this.#details.size > detailsKept)
@@ -247,13 +247,15 @@ export class Results {
   /** True where the trip proves the probe's health. */
   #addControl(probe: SimProbe, trip: Extract<SpoolRecord, { kind: 'control' }>['body']): boolean {
     const known = this.#knownOf(probe.id)
-    const { controls } = known
+    const { trips, returns } = known
     const rightMs = probe.clock.offsetMs(this.#around.events.nowMs)
-    if (controls.some(({ id }) => id === trip.id)) return false
+    if (trips.some(({ id }) => id === trip.id)) return false
+    const { id, reference, started_at: started_ms } = trip
     const returned = trip.returned_at !== null
-    const elsewhere = this.#around.busy && this.#around.sideWorks(probe.id, trip.started_at + rightMs + 5000)
     known.facts = null
-    controls.push({ id: trip.id, reference: trip.reference, startedMs: trip.started_at, returned, elsewhere })
+    trips.push({ id, reference, domain: domainOf(reference), started_ms, returned })
+    if (this.#around.busy && this.#around.sideWorks(probe.id, started_ms + rightMs + sameTimeMs))
+      returns.push({ domain: otherCustomer, started_ms })
     if (returned) known.proofMs = Math.max(known.proofMs ?? 0, trip.started_at + rightMs)
     return returned
   }
@@ -265,9 +267,5 @@ export class Results {
   }
 }
 
-function factsOf(known: Known): TestFact[] {
-  known.facts ??= known.tests.map(({ own, ...test }) =>
-    isFailure(test.outcome) ? { ...test, ...besideTest(own, known.controls) } : test,
-  )
-  return known.facts
-}
+const factsOf = (known: Known, targetDomain: string, timeoutS: number): TestFact[] =>
+  (known.facts ??= known.tests.map(({ own, ...test }) => ({ ...test, ...healthBeside(own, known, targetDomain, timeoutS) })))

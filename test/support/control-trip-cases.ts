@@ -1,10 +1,12 @@
-/** What control trips say of a failing test that ran from 0 s to 600 s: held by the store's SQL and by the simulator's retelling of it. */
+/** What control trips say of a failing test that ran from 0 s to 600 s: held by the rule, and by what the store loads for it. */
 export type ControlTripCase = {
   what: string
   /** `atS`: when it was sent. */
-  trips: { to: 'a' | 'b'; atS: number; lost?: true }[]
+  trips: { to: 'a' | 'b' | 'customer'; atS: number; lost?: true }[]
   /** When the probe's newest mail to another monitor that has come back was sent. */
   elsewhereAtS?: number
+  /** The same to another monitor of the customer's own mail domain. */
+  toCustomerAtS?: number
   doubted: boolean
   proved: boolean
 }
@@ -60,6 +62,26 @@ export const controlTripCases: ControlTripCase[] = [
     what: 'one was lost, and mail sent elsewhere beside it came back',
     trips: [{ to: 'a', atS: 120, lost: true }],
     elsewhereAtS: 123,
+    doubted: false,
+    proved: false,
+  },
+  {
+    what: 'one was lost, and mail sent elsewhere came back that was sent too long after it',
+    trips: [{ to: 'a', atS: 120, lost: true }],
+    elsewhereAtS: 125.001,
+    doubted: true,
+    proved: false,
+  },
+  {
+    what: "one was lost, and mail to the customer's own domain beside it came back",
+    trips: [{ to: 'a', atS: 120, lost: true }],
+    toCustomerAtS: 123,
+    doubted: true,
+    proved: false,
+  },
+  {
+    what: "one returned from the customer's own domain",
+    trips: [{ to: 'customer', atS: 120 }],
     doubted: false,
     proved: false,
   },
