@@ -23,7 +23,9 @@ const imports: Import[] = sources.flatMap((file) => {
   })
 })
 
-const isOurs = (target: string) => parts.some((part) => target.startsWith(`${part}/`))
+/** What is delivered beside the parts, and what tries them: no part may need it. */
+const beside = ['bin', 'test']
+const isOurs = (target: string) => [...parts, ...beside].some((part) => target.startsWith(`${part}/`))
 const isNpm = (target: string) => !isOurs(target) && !target.startsWith('node:')
 const linesWith = (pattern: RegExp, except: (file: string) => boolean) =>
   sources
@@ -42,7 +44,7 @@ test('the sources are found', () => {
   expect(imports.length).toBeGreaterThan(200)
 })
 
-test('common imports no part, and no part imports another', () => {
+test('common imports no part, no part imports another, and none imports tests or scripts', () => {
   const foreign = imports.filter(({ file, target }) => {
     const [part] = file.split('/')
     return isOurs(target) && !target.startsWith('common/') && !target.startsWith(`${part}/`)
