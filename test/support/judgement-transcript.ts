@@ -3,7 +3,7 @@ import type { MonitorRules } from '../../coordinator/core/evidence.ts'
 import type { FailureDomain } from '../../coordinator/core/failure-domain.ts'
 import { type Fate, outcomeOf, type Setting } from './judgement-setting.ts'
 import { type Change, Story } from './judgement-story.ts'
-import { asTold, type Line, type Step, type Transcript } from './transcript.ts'
+import { asTold, check, type Line, oneOf, type Step, secondsOf, type Transcript } from './transcript.ts'
 
 /** Something holds in these regions for a while, or for a while again and again. */
 type Stretch = { regions: string[] | null; from: number; to: number; every: number | null }
@@ -158,25 +158,4 @@ function stretchOf(line: Line): Stretch {
     to: to === undefined ? Number.POSITIVE_INFINITY : secondsOf(line, to[0]),
     every: every === undefined ? null : secondsOf(line, every[0]),
   }
-}
-
-function secondsOf({ at }: Line, time: string | undefined): number {
-  const [, minutes, seconds] = /^(\d+):(\d\d)$/.exec(time ?? '') ?? []
-  if (minutes === undefined || seconds === undefined) throw new Error(`${at}: a time is written 15:00, not ${time}`)
-  return Number(minutes) * 60 + Number(seconds)
-}
-
-function oneOf<const T extends string>({ at }: Line, word: string | undefined, words: readonly T[]): T {
-  const found = words.find((known) => known === word)
-  if (found === undefined) throw new Error(`${at}: ${word} is none of ${words.join(', ')}`)
-  return found
-}
-
-/** A slip of the pen in a transcript must not pass for a quiet world. */
-function check({ at, directive, words, options }: Line, wordsAllowed: string[] | null, optionsAllowed: readonly string[]): void {
-  const strange = [
-    ...(wordsAllowed === null ? [] : words.filter((word) => !wordsAllowed.includes(word))),
-    ...Object.keys(options).filter((option) => !optionsAllowed.includes(option)),
-  ]
-  if (strange.length > 0) throw new Error(`${at}: ${directive} takes no ${strange.join(', ')}`)
 }

@@ -73,3 +73,28 @@ export function rewritten(text: string, told: ReadonlyMap<Step, readonly string[
   }
   return lines.join('\n')
 }
+
+export function secondsOf({ at }: Line, time: string | undefined): number {
+  const [, minutes, seconds] = /^(\d+):(\d\d)$/.exec(time ?? '') ?? []
+  if (minutes === undefined || seconds === undefined) throw new Error(`${at}: a time is written 15:00, not ${time}`)
+  return Number(minutes) * 60 + Number(seconds)
+}
+
+export function oneOf<const T extends string>({ at }: Line, word: string | undefined, words: readonly T[]): T {
+  const found = words.find((known) => known === word)
+  if (found === undefined) throw new Error(`${at}: ${word} is none of ${words.join(', ')}`)
+  return found
+}
+
+/** A slip of the pen in a transcript must not pass for a quiet world. */
+export function check(
+  { at, directive, words, options }: Line,
+  wordsAllowed: string[] | null,
+  optionsAllowed: readonly string[],
+): void {
+  const strange = [
+    ...(wordsAllowed === null ? [] : words.filter((word) => !wordsAllowed.includes(word))),
+    ...Object.keys(options).filter((option) => !optionsAllowed.includes(option)),
+  ]
+  if (strange.length > 0) throw new Error(`${at}: ${directive} takes no ${strange.join(', ')}`)
+}
