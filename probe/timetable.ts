@@ -10,7 +10,7 @@ import { Heap } from './heap.ts'
 
 /**
  * A slot that could not start within this time is missed: it is counted and never caught up. It starts late where the probe was away at
- * its instant: restarting, asleep, its process at a standstill. Nothing waits in a queue, so that a probe that is well starts in time.
+ * its instant (restarting, asleep), or where more slots fall on one second than it can write down in it.
  */
 export const slotLateMsMax = 30_000
 /**
@@ -18,6 +18,8 @@ export const slotLateMsMax = 30_000
  * meanwhile has the bound of the other vantages, or counts from the return of this one, and is found the sooner for the late start.
  */
 const lateMsInBudget = 5000
+/** Each is written to disk before it starts: so many at a time, and what is left is as late as it is when its turn comes. */
+const slotsAtOnceMax = 50
 const jitterMsMax = 3000
 /** Jitter never takes more than this part of the period, so that short periods stay evenly spread. */
 const jitterShare = 1 / 20
@@ -75,10 +77,14 @@ export class Timetable {
       .reduce<Assignment | undefined>((best, next) => (best && best.generation >= next.generation ? best : next), undefined)
   }
 
-  /** Takes out every slot whose start has come; each is handed out once. */
+  /** Takes out slots whose start has come, the earliest first and a limited number of them; each is handed out once. */
   due(nowMs: number): DueSlot[] {
     const due: DueSlot[] = []
-    for (let entry = this.#queue.popDue(nowMs); entry !== undefined; entry = this.#queue.popDue(nowMs)) {
+    for (
+      let entry = this.#queue.popDue(nowMs);
+      entry !== undefined;
+      entry = due.length < slotsAtOnceMax ? this.#queue.popDue(nowMs) : undefined
+    ) {
       const slot = dueSlot(entry)
       const next = nextStartable(slot, nowMs)
       if (this.#wins(slot)) {

@@ -57,6 +57,17 @@ describe('the timetable of a probe', () => {
     expect([inBudget.missed, inBudget.late]).toEqual([0, 0])
   })
 
+  it('hands out a limited number at a time, so that each is as late as it is when it starts', () => {
+    const assignments = Array.from({ length: 130 }, (_, n) => assignmentOf({ id: uuidOf(n) }, { monitor_id: uuidOf(n) }))
+    const timetable = timetableOf(assignments, minutes(-1))
+    const handedOut = (afterMs: number) => timetable.due(minutes(0) + afterMs).length
+    expect([3000, 10_000].map(handedOut)).toEqual([50, 50])
+    expect([timetable.missed, timetable.late]).toEqual([0, 50])
+    expect(timetable.nextWakeAt()).toBeLessThan(minutes(0) + 3000)
+    expect(handedOut(34_000)).toBe(0)
+    expect([timetable.missed, timetable.late]).toEqual([30, 50])
+  })
+
   it('after a sleep of a day counts what it missed and goes on with the next slot', () => {
     const timetable = timetableOf([assignmentOf()], minutes(-1))
     expect(timetable.due(minutes(24 * 60 + 5))).toEqual([])
