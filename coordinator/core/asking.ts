@@ -14,19 +14,18 @@ export const answerMs = (rules: MonitorRules): number => rules.timeout_s * 1000 
 /**
  * Asks every vantage whose vote is out and that is there, unless a slot of its own that has begun since will answer: once; and those
  * that passed once more when another begins to fail. In an open (unconfirmed) incident that goes on in its rhythm, with those that
- * pass among the asked while any other fails.
+ * pass among the asked while any other fails. `holdEndsMs`: when hard failures will have lasted, and those that fail are asked again.
  */
 export function askMissing(
   suspicion: Suspicion,
   votes: CastVote[],
-  held: boolean,
+  holdEndsMs: number | null,
   rules: MonitorRules,
   incidentOpen: boolean,
   nowMs: number,
 ) {
   const asked = { ...suspicion.asked }
   const againMs = incidentOpen ? rules.open_period_s * 1000 : Number.POSITIVE_INFINITY
-  const holdEndsMs = suspicion.since_ms + rules.hard_confirm_s * 1000
   const failingMs = votes.flatMap(({ vantage }) => beganToFailMs(vantage, suspicion.since_ms, rules, nowMs) ?? [])
   const wanted = (cast: CastVote): boolean => {
     const lastMs = asked[cast.probe_id]
@@ -36,7 +35,7 @@ export function askMissing(
       const retestMs = retestByJobMs(cast, rules)
       return retestMs !== null && nowMs >= retestMs && (lastMs ?? 0) < cast.test.finished_ms
     }
-    if (held && cast.vote === 'fail' && nowMs >= holdEndsMs) return (lastMs ?? 0) < holdEndsMs
+    if (holdEndsMs !== null && cast.vote === 'fail' && nowMs >= holdEndsMs) return (lastMs ?? 0) < holdEndsMs
     if (cast.vote === 'pass') return passIsAskedAgain(cast, failingMs, lastMs, againMs, rules, nowMs)
     const isOut = cast.vote === 'missing' && (cast.test === null || cast.reason === 'stale')
     const mayChange = incidentOpen && (cast.vote === 'abstain' || (cast.vote === 'fail' && !testsItself(cast)))
@@ -81,10 +80,14 @@ function passIsAskedAgain(
 const retestByJobMs = ({ reason, test }: CastVote, rules: MonitorRules): number | null =>
   reason === 'retest_awaited' && test?.cause === 'job' ? test.finished_ms + rules.retest_wait_s * 1000 : null
 
-/** By when the vantage's own slot, begun since then, will have answered; null where none is running. */
+/**
+ * By when the vantage's own slot, begun since then, will have answered; null where none is running. Whether a probe that was not connected
+ * as its slot was due has run it, nobody knows: it is not waited for.
+ */
 export function slotAnswersMs(vantage: VantageEvidence, sinceMs: number, rules: MonitorRules, nowMs: number): number | null {
   const startedMs = vantage.slot_started_ms
   if (startedMs === null || startedMs < sinceMs || vantage.lost) return null
+  if (vantage.connected_ms !== null && vantage.connected_ms > startedMs) return null
   if (vantage.tests.some((test) => test.cause === 'slot' && test.started_ms >= startedMs)) return null
   const answersMs = startedMs + answerMs(rules)
   return nowMs < answersMs ? answersMs : null
@@ -93,6 +96,7 @@ export function slotAnswersMs(vantage: VantageEvidence, sinceMs: number, rules: 
 export function nextWake(
   suspicion: Suspicion,
   deadlineMs: number,
+  holdEndsMs: number | null,
   votes: CastVote[],
   rules: MonitorRules,
   incidentOpen: boolean,
@@ -102,7 +106,7 @@ export function nextWake(
   const times = [incidentOpen ? nowMs + rhythmMs : deadlineMs]
   if (incidentOpen)
     times.push(...votes.map(({ probe_id, test }) => (suspicion.asked[probe_id] ?? test?.finished_ms ?? 0) + rhythmMs))
-  times.push(suspicion.since_ms + rules.hard_confirm_s * 1000)
+  times.push(holdEndsMs ?? 0)
   for (const cast of votes) {
     const { reason, test, vantage, vote } = cast
     if (reason === 'awaiting_proof' && test !== null) times.push(test.finished_ms + proofWaitMs)

@@ -35,6 +35,8 @@ export type VantageEvidence = {
   overdue: { test_id: string; started_ms: number }[]
   /** The start of its last planned slot before now. */
   slot_started_ms: number | null
+  /** When its probe was last connected anew; null: that is not known. */
+  connected_ms: number | null
   proof_started_ms: number | null
   passed_ms: number | null
   contradicted: number

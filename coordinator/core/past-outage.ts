@@ -55,6 +55,7 @@ function asOf(evidence: Evidence, atMs: number): Evidence {
     tests: vantage.tests.filter(({ finished_ms }) => finished_ms <= atMs),
     overdue: [],
     slot_started_ms: null,
+    connected_ms: null,
     proof_started_ms: null,
   })
   return { ...evidence, vantages: evidence.vantages.map(known), pool: [] }

@@ -77,13 +77,16 @@ export function judgeSuspicion(
   const { question, votes, deadlineMs, held } = first
   const unconfirmed = nowMs >= deadlineMs && state.incident === null
   const incident = unconfirmed ? newIncident('unconfirmed', question.since_ms, nowMs) : state.incident
-  const asking = askMissing(question, votes, held, rules, incident !== null, nowMs)
+  // What else has begun to fail may have begun earlier, and has then lasted as soon.
+  const heldSinceMs = [first, ...others].flatMap((answer) => (answer.held ? answer.question.since_ms : []))
+  const holdEndsMs = held ? Math.min(...heldSinceMs) + rules.hard_confirm_s * 1000 : null
+  const asking = askMissing(question, votes, holdEndsMs, rules, incident !== null, nowMs)
   const opening = unconfirmed ? [openEffect('unconfirmed', question, evidence, votes, false)] : []
   const next = { ...state, suspicion: asking.suspicion, hedge: null, incident }
   return {
     state: turn(next, ...decisionSoFar(next, votes, held), nowMs),
     effects: [...opening, ...staffing.effects, ...asking.effects],
-    wake_ms: nextWake(asking.suspicion, deadlineMs, votes, rules, incident !== null, nowMs),
+    wake_ms: nextWake(asking.suspicion, deadlineMs, holdEndsMs, votes, rules, incident !== null, nowMs),
     votes: votes.map(viewOf),
   }
 }
@@ -258,6 +261,7 @@ const newcomer = ({ probe_id, domain }: Evidence['pool'][number], nowMs: number)
   tests: [],
   overdue: [],
   slot_started_ms: null,
+  connected_ms: null,
   proof_started_ms: null,
   passed_ms: null,
   contradicted: 0,

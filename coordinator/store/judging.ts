@@ -63,6 +63,7 @@ type VantageRow = {
   lost: boolean
   assigned_ms: number
   slot_started_ms: number | null
+  connected_ms: number | null
   proof_started_ms: number | null
   contradicted: number
   monitors_held: number
@@ -117,7 +118,7 @@ function loadVantages(
       coalesce(a.assigned_at, now()) as assigned_ms,
       case when slot.number >= a.first_slot then to_timestamp(
         (a.epoch_ms + a.phase_ms + (a.plan->>'period_s')::int * 1000 * slot.number + coalesce(p.clock_offset_ms, 0)) / 1000.0)
-      end as slot_started_ms,
+      end as slot_started_ms, p.connected_at as connected_ms,
       ${newestProof(sql, sql`${target_domain}`)} as proof_started_ms,
       p.contradicted, p.monitors_held
     from probes p left join assignments a on a.probe_id = p.id and a.customer_id = ${customer_id} and a.monitor_id = ${monitor_id}

@@ -32,6 +32,7 @@ const vantage = (region: string, tests: TestFact[], changes: Partial<VantageEvid
   tests,
   overdue: [],
   slot_started_ms: null,
+  connected_ms: null,
   proof_started_ms: nowMs,
   passed_ms: ago(86_400),
   contradicted: 0,

@@ -70,6 +70,7 @@ const vantageOf = (drawn: typeof drawnVantage extends fc.Arbitrary<infer T> ? T 
     .toSorted((a, b) => b.started_ms - a.started_ms),
   overdue: drawn.overdueAgoS === null ? [] : [{ test_id: `late-${index}`, started_ms: nowMs - drawn.overdueAgoS * s }],
   slot_started_ms: drawn.slotAgoS === null ? null : nowMs - drawn.slotAgoS * s,
+  connected_ms: null,
   proof_started_ms: drawn.proved === null ? null : nowMs - drawn.proved * s,
   passed_ms: drawn.passedAgoS === null ? null : nowMs - drawn.passedAgoS * s,
   contradicted: drawn.contradicted,

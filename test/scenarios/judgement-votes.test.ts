@@ -50,7 +50,7 @@ const ages = ['stale', 'probe_unproven', 'awaiting_proof']
 function voteOn({ test: latest, vantage, suspected }: Situation): string {
   const evidence: VantageEvidence = {
     ...{ probe_id: 'eu', region: 'eu', domain: { region: 'eu', asn: null, return_domain: 'eu.example' }, planned: true },
-    ...{ lost: false, assigned_ms: sinceMs, overdue: [], slot_started_ms: null, proof_started_ms: null },
+    ...{ lost: false, assigned_ms: sinceMs, overdue: [], slot_started_ms: null, connected_ms: null, proof_started_ms: null },
     ...{ passed_ms: ago(86_400), contradicted: 0, monitors_held: 1, tests: latest === null ? [] : [latest] },
     ...vantage,
   }

@@ -21,6 +21,7 @@ export type Surroundings = {
   assignmentId: (probeId: string, number: number) => string
   /** When the coordinator last heard of the probe. */
   lastSeenMs: (probeId: string) => number
+  connectedMs: (probeId: string) => number
   /** Whether the probe's own side worked at that moment. */
   sideWorks: (probeId: string, atMs: number) => boolean
   judgingMs: () => number

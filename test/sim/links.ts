@@ -19,7 +19,15 @@ export type LinkSurroundings = {
   note: (line: () => string) => void
 }
 
-type Session = { probe: SimProbe; connected: boolean; opening: boolean; sending: boolean; seenMs: number; number: number }
+type Session = {
+  probe: SimProbe
+  connected: boolean
+  opening: boolean
+  sending: boolean
+  seenMs: number
+  sinceMs: number
+  number: number
+}
 
 /** As probe/report.ts: records that come together travel together; a batch without an answer ends the session. */
 const gatherMs = 20
@@ -38,7 +46,7 @@ export class Links {
   }
 
   connect(probe: SimProbe): void {
-    this.#sessions.set(probe.id, { probe, connected: true, opening: false, sending: false, seenMs: 0, number: 1 })
+    this.#sessions.set(probe.id, { probe, connected: true, opening: false, sending: false, seenMs: 0, sinceMs: 0, number: 1 })
   }
 
   isConnected = (probe: SimProbe): boolean => this.#sessions.get(probe.id)?.connected === true
@@ -47,6 +55,9 @@ export class Links {
     const session = this.#sessions.get(probeId)
     return session === undefined || session.connected ? this.#around.events.nowMs : session.seenMs
   }
+
+  /** Since when it has been connected, or was. */
+  connectedMs = (probeId: string): number => this.#sessions.get(probeId)?.sinceMs ?? 0
 
   /** Looks which sessions break, and which may be opened again. */
   refresh(probes: readonly SimProbe[]): void {
@@ -118,6 +129,7 @@ export class Links {
       session.opening = false
       if (session.connected || !this.#around.isOpen(session.probe)) return
       session.connected = true
+      session.sinceMs = this.#around.events.nowMs
       session.number += 1
       this.#around.note(() => `${session.probe.id} connected`)
       this.#around.onOpen(session.probe)

@@ -163,7 +163,7 @@ export class Results {
     )
 
   #vantage(probe: SimProbe, seats: Seats): VantageEvidence {
-    const { events, plan, rules, lastSeenMs } = this.#around
+    const { events, plan, rules, lastSeenMs, connectedMs } = this.#around
     const nowMs = events.nowMs
     const seat = seats.of(probe.id)
     const known = this.#knownOf(probe.id)
@@ -179,6 +179,7 @@ export class Results {
       assigned_ms: seat?.assignedMs ?? nowMs,
       tests: factsOf(known, domainOf(plan.target.address), rules.timeout_s),
       overdue: overdue.map(({ test_id, started_ms }) => ({ test_id, started_ms })),
+      connected_ms: connectedMs(probe.id),
       slot_started_ms: seat === undefined ? null : slotStartedMs(seat.assignment, nowMs, probe.clock.offsetMs(nowMs)),
       proof_started_ms: proofMs,
       passed_ms: Number.isFinite(passedMs) ? passedMs : null,

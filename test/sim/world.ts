@@ -104,6 +104,7 @@ export class World {
         busy: setting.busy,
         assignmentId: options.assignmentId ?? ((probeId, number) => `assignment-${number}-${probeId}`),
         lastSeenMs: (id) => this.#links.lastSeenMs(id),
+        connectedMs: this.#links.connectedMs,
         sideWorks: (id, atMs) => !this.#has('uplink', id, { atMs }) && !this.#has('inbox', id, { atMs }),
         judgingMs: () => this.#lasting(setting.pace.judging),
         onEffect: (effect, votes) => this.#carryOut(effect, votes),

@@ -11,6 +11,7 @@ export type Probe = {
   spool: (() => boolean)[]
   proofMs: number | null
   lastSeenMs: number
+  connectedMs: number
   slot: number | null
   passedMs: number | null
   /** The probe's own re-tests: the failing first test, until a test passes. */
@@ -28,6 +29,7 @@ export const makeProbe = (region: string, planned: boolean, phase: number, start
   spool: [],
   proofMs: null,
   lastSeenMs: startMs,
+  connectedMs: startMs,
   slot: null,
   passedMs: null,
   sequence: null,
@@ -45,6 +47,7 @@ export const evidenceOf = (
   tests: probe.tests.toSorted((a, b) => b.started_ms - a.started_ms),
   overdue: probe.overdue,
   slot_started_ms: probe.slot,
+  connected_ms: probe.connectedMs,
   proof_started_ms: probe.proofMs,
   passed_ms: probe.passedMs,
 })

@@ -23,6 +23,8 @@ import { type Ended, evidenceOf, goOn, makeProbe, type Probe } from './judgement
 import { defaultRules, type Fate, fateMs, lateMs, outcomeOf, type Setting } from './judgement-setting.ts'
 import { ballots, clock, startMs } from './judgement-words.ts'
 
+const heartbeatMs = 5000
+
 /** Of a decision, or of the reason for it. */
 export type Change = { from: Decision; to: Decision; reason: JudgementReason }
 
@@ -205,12 +207,13 @@ export class Story {
     const coordinating = this.#coordinating(this.#nowMs)
     if (coordinating && !wasCoordinating) this.judge()
     for (const probe of wasCoordinating ? this.#probes.filter(this.#linked) : []) {
+      if (this.#nowMs - probe.lastSeenMs > heartbeatMs) probe.connectedMs = this.#nowMs
       probe.lastSeenMs = this.#nowMs
       // One batch, and what it tells is judged once.
       const troubled = probe.spool.splice(0).filter((deliver) => deliver())
       if (troubled.length > 0) this.judge()
     }
-    this.#at(this.#nowMs + 5000, () => this.#heartbeat(coordinating))
+    this.#at(this.#nowMs + heartbeatMs, () => this.#heartbeat(coordinating))
   }
 
   #runSlot(probe: Probe): void {

@@ -22,6 +22,7 @@ const vantage = (region: string, tests: TestFact[]): VantageEvidence => ({
   domain: { region, asn: null, return_domain: `${region}.example` },
   assigned_ms: at(-9999),
   slot_started_ms: null,
+  connected_ms: null,
   proof_started_ms: null,
   passed_ms: at(-9999),
 })
