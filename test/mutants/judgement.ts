@@ -236,7 +236,7 @@ export const boundMutants: Mutant[] = [
     why: 'A vantage that is lost leaves a gap between the starts of the others.',
     caughtBy: {
       file: bound,
-      test: 'the detection bound while some vantages are away > one of three is lost, seed: 1660 s become 2060',
+      test: 'the detection bound while some vantages are away > one of three is lost, seed: 1660 s become 2060 s',
     },
   },
   {
