@@ -30,6 +30,12 @@ export function createMetrics(database: Database): Metrics {
     labelNames: ['state'],
     registers: [registry],
   })
+  const blocked = new Gauge({
+    name: 'mailscout_blocked_monitors',
+    help: 'Monitors whose mail server refuses the address of this probe by policy',
+    labelNames: ['probe'],
+    registers: [registry],
+  })
   new Gauge({
     name: 'mailscout_due_work_oldest_seconds',
     help: 'Age of the oldest work that is due and not done, by kind',
@@ -40,6 +46,8 @@ export function createMetrics(database: Database): Metrics {
       for (const [kind, seconds] of Object.entries(backlog.oldest_s)) this.set({ kind }, seconds)
       monitors.reset()
       for (const { decision, count } of backlog.monitors) monitors.set({ decision }, count)
+      blocked.reset()
+      for (const { probe, count } of backlog.blocked) blocked.set({ probe }, count)
       pages.reset()
       for (const { state, count } of backlog.pages) pages.set({ state }, count)
     },

@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { isoTime } from '../../common/durations.ts'
 import { Target } from '../../common/wire/test.ts'
+import { blockedNotice } from '../core/blocked.ts'
 import { boundS, detectionBoundS, type StandingVantage, watchersNow } from '../core/detection-bound.ts'
 import { standingVerdict } from '../core/verdict.ts'
 import type { MonitorRow, StandingTest } from '../store/monitors.ts'
@@ -38,6 +39,14 @@ export const Verdict = Type.Object({
   rtt_ms: orNull(Num),
 })
 
+const NoticeOfMonitor = Type.Object({
+  kind: oneOf('sender_blocked'),
+  probe_id: Id,
+  region: Text,
+  since: Time,
+  text: Type.String({ description: 'What is seen, in the words of the mail server, and what to do' }),
+})
+
 export const Monitor = Type.Object({
   id: Id,
   customer_id: Id,
@@ -51,6 +60,10 @@ export const Monitor = Type.Object({
   incident_id: orNull(Id),
   maintenance: Type.Union([Type.Object({ id: Id, ends_at: Time }), Type.Null()], { description: 'Now: nobody is paged' }),
   verdicts: Type.Array(Verdict),
+  notices: Type.Array(NoticeOfMonitor, {
+    description:
+      'No outage, and nobody is paged. `sender_blocked`: the mail server refuses the address of a probe by policy; ends when a test from there passes',
+  }),
   detection_bound_s: Type.Number({
     description:
       'From the first second of an outage until a gateway has its SMS, at most, in seconds, while all vantages are well. A failure of many mail systems at once may hold the SMS for 180 s more',
@@ -66,6 +79,7 @@ export type Monitor = Static<typeof Monitor>
 
 export function showMonitor({
   standing,
+  blocks,
   now_ms,
   created_at,
   decision_since,
@@ -81,6 +95,13 @@ export function showMonitor({
     created_at: isoTime(created_at),
     decision_since: isoTime(decision_since),
     verdicts: vantages.map(showVerdict),
+    notices: blocks.map((block) => ({
+      kind: 'sender_blocked' as const,
+      probe_id: block.probe_id,
+      region: block.region,
+      since: isoTime(block.since_ms),
+      text: blockedNotice(block),
+    })),
     detection_bound_s: detectionBoundS(row),
     // Before the first return nobody is paged.
     detection_bound_now_s: decision === 'pending' ? null : boundS(row, watchersNow(vantages.map(standingVantage))),

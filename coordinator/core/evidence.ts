@@ -93,6 +93,8 @@ export type MonitorState = {
   settled_all_ms: number
   /** When the customer was told that an outage began or ended, newest first; older than flapping.ts counts are dropped. */
   notices_ms: number[]
+  /** By probe, of the vantages whose address the target refuses by policy (blocked.ts): since when, and the newest such test. */
+  blocked: Record<string, { since_ms: number; test_id: string }>
   /** Failures were told of late (past-outage.ts): since when that is known. */
   late: { seen_ms: number } | null
 }
@@ -141,6 +143,9 @@ export type Effect =
   | { kind: 'past_incident'; since_ms: number; last_good_ms: number | null; ended_ms: number; votes: VoteView[] }
   /** `well_since_ms`: since when mail returns, by the votes; null where nobody knew that it did not. */
   | { kind: 'resolve_incident'; well_since_ms: number | null; votes: VoteView[] }
+  /** The target refuses the address of this vantage by policy; and it does so no longer, or nobody tests from there any more. */
+  | { kind: 'sender_blocked'; probe_id: string; test_id: string }
+  | { kind: 'block_ended'; probe_id: string }
 
 export type Judgement = {
   state: MonitorState

@@ -5,6 +5,7 @@
  *                                       ▲                                             │
  *                                       └──────────────── passes return ◄─────────────┘
  */
+import { findBlocked } from './blocked.ts'
 import type { Effect, Evidence, Judgement, MonitorRules, MonitorState } from './evidence.ts'
 import { witnesses } from './failure-domain.ts'
 import { withNotice } from './flapping.ts'
@@ -27,12 +28,18 @@ export const initialMonitorState = (nowMs: number): MonitorState => ({
   settled: {},
   settled_all_ms: 0,
   notices_ms: [],
+  blocked: {},
   late: null,
 })
 
 /** Nothing is suspected and all is well: another good result needs no judgement. */
-export const isQuiet = (state: MonitorState): boolean =>
-  state.decision === 'up' && state.suspicion === null && state.incident === null && state.hedge === null && state.late === null
+export const isQuiet = ({ decision, suspicion, incident, hedge, late, blocked }: MonitorState): boolean =>
+  decision === 'up' &&
+  suspicion === null &&
+  incident === null &&
+  hedge === null &&
+  late === null &&
+  Object.keys(blocked).length === 0
 
 /** A judgement may lead straight to the next one (down → the incident's first round); more turns than this cannot be. */
 const turnsMax = 5
@@ -40,7 +47,7 @@ const turnsMax = 5
 /** Judges until nothing changes any more at this moment; the effects of all turns are in order. */
 export function judge(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Judgement {
   const [first, ...others] = judgeInTurns(state, rules, evidence, nowMs)
-  return others.reduce(
+  const judgement = others.reduce(
     (before, next) => ({
       ...next,
       effects: [...before.effects, ...next.effects],
@@ -48,6 +55,8 @@ export function judge(state: MonitorState, rules: MonitorRules, evidence: Eviden
     }),
     first,
   )
+  const { blocked, effects } = findBlocked(state.blocked, evidence)
+  return { ...judgement, state: { ...judgement.state, blocked }, effects: [...judgement.effects, ...effects] }
 }
 
 /** One after the other, each on the state that the one before has left. */

@@ -5,7 +5,7 @@
  */
 import { jobStartMsMax } from '../../common/limits.ts'
 import { uuidv7 } from '../../common/runtime.ts'
-import type { Judgement } from '../core/evidence.ts'
+import type { Effect, Judgement } from '../core/evidence.ts'
 import { isQuiet, judge } from '../core/judgement.ts'
 import { isConnectionFault, isLostRace } from '../store/faults.ts'
 import type { ClaimedMonitor } from '../store/judging.ts'
@@ -101,7 +101,29 @@ async function carryOut(
         break
       case 'past_incident':
         await recordPastIncident(context, tx, monitor, effect)
+        break
+      case 'sender_blocked':
+        await tellBlocked(context, tx, monitor, effect)
+        break
+      case 'block_ended': {
+        const { customer_id, monitor_id } = monitor
+        context.logger.info({ monitor: monitor_id, probe: effect.probe_id }, 'the address of the probe is not refused any more')
+        await tx.announce('live', { kind: 'monitor', customer_id, id: monitor_id })
+      }
     }
   }
   return incidentId
+}
+
+/** To the operator in the log, to both by the notice of the monitor: nobody is woken, and somebody has to let the probe through. */
+async function tellBlocked(
+  { logger }: FlowContext,
+  tx: Transaction,
+  { customer_id, monitor_id }: ClaimedMonitor,
+  { probe_id, test_id }: Extract<Effect, { kind: 'sender_blocked' }>,
+): Promise<void> {
+  const detail = (await tx.readTestEvidence(customer_id, [test_id])).get(test_id)?.detail
+  const said = { server: detail?.mx, words: detail?.dsn_words ?? detail?.server_words }
+  logger.warn({ monitor: monitor_id, probe: probe_id, ...said }, 'a mail server refuses the address of the probe by policy')
+  await tx.announce('live', { kind: 'monitor', customer_id, id: monitor_id })
 }

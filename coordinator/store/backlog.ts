@@ -1,10 +1,12 @@
 /** How far the coordinators are behind their work, for the metrics. */
+import { countBlocked } from './blocks.ts'
 import type { Sql } from './connection.ts'
 
 export type Backlog = {
   oldest_s: { judgement: number; escalation_step: number; page: number; assignment: number }
   monitors: { decision: string; count: number }[]
   pages: { state: string; count: number }[]
+  blocked: { probe: string; count: number }[]
 }
 
 export async function readBacklog(sql: Sql): Promise<Backlog> {
@@ -20,5 +22,10 @@ export async function readBacklog(sql: Sql): Promise<Backlog> {
   const pages = await sql<
     Backlog['pages']
   >`select state, count(*) as count from pages where created_at > now() - interval '1 day' group by state`
-  return { oldest_s: oldest ?? { judgement: 0, escalation_step: 0, page: 0, assignment: 0 }, monitors, pages }
+  return {
+    oldest_s: oldest ?? { judgement: 0, escalation_step: 0, page: 0, assignment: 0 },
+    monitors,
+    pages,
+    blocked: await countBlocked(sql),
+  }
 }

@@ -222,7 +222,7 @@ export async function saveJudgement(
     update monitor_states set state = ${sql.json(saved.state)}, decision = ${saved.state.decision}, decision_reason = ${saved.state.reason},
       decision_since = ${saved.state.decision_since_ms}, incident_id = ${saved.incidentId}, quiet = ${saved.quiet},
       awaiting_proof = ${saved.awaitingProof}::uuid[], judge_at = ${saved.judgeAtMs}, judged_at = now(),
-      returned_late = false, late_since = case when ${saved.state.late !== null}::boolean then late_since end,
+      blocked = ${Object.keys(saved.state.blocked)}::uuid[], returned_late = false, late_since = case when ${saved.state.late !== null}::boolean then late_since end,
       watched_since = coalesce(watched_since, case when ${saved.state.watched}::boolean then now() end)
     where customer_id = ${monitor.customer_id} and monitor_id = ${monitor.monitor_id}`
   if (saved.state.watched && !monitor.state.watched) await endPending(sql, monitor.customer_id, monitor.monitor_id)

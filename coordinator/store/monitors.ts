@@ -2,10 +2,11 @@
 import { domainOf } from '../../common/mail/headers.ts'
 import type { Target } from '../../common/wire/test.ts'
 import type { FailureDomain } from '../core/failure-domain.ts'
-import { initialMonitorState, type Mode, type MonitorRules } from '../core/judgement.ts'
+import { initialMonitorState, type Mode, type MonitorRules, type MonitorState } from '../core/judgement.ts'
 import { type Maintenance, maintenanceAt } from '../core/maintenance.ts'
 import { healthBeside, type ProbeRecord } from '../core/probe-health.ts'
 import type { TestFact } from '../core/verdict.ts'
+import { type BlockRow, blocksOfMonitors } from './blocks.ts'
 import type { Part, Sql } from './connection.ts'
 import { windowsOfMonitors } from './maintenance.ts'
 import { ofCustomer, olderThan, only, type Paging, type Whose } from './paging.ts'
@@ -51,6 +52,8 @@ export type MonitorRow = MonitorSettings & {
   /** Present: nobody is paged now. */
   maintenance: Maintenance | null
   standing: StandingTest[]
+  /** The vantages whose address the target refuses by policy. */
+  blocks: BlockRow[]
   /** The database's clock when the row was read. */
   now_ms: number
 }
@@ -89,12 +92,12 @@ export const targetDomain = (sql: Sql) => sql`lower(split_part(m.target->>'addre
 export const ofTarget = (sql: Sql, row: Part, targetGeneration: Part): Part =>
   sql`coalesce(${row}.generation, 1) >= ${targetGeneration}`
 
-type BareMonitor = Omit<MonitorRow, 'standing' | 'maintenance'>
+type BareMonitor = Omit<MonitorRow, 'standing' | 'maintenance' | 'blocks'> & { blocked: MonitorState['blocked'] }
 
 const bareMonitors = (sql: Sql) => sql`
   select m.id, m.customer_id, m.name, kind, target, period_s, timeout_s, slow_s, retest_wait_s, hard_confirm_s, open_period_s, vantages,
     quorum, mode, accept_echo, escalation_policy_id, generation, m.created_at, s.decision, s.decision_reason, s.decision_since,
-    s.incident_id, clock_timestamp() as now_ms
+    s.incident_id, s.state->'blocked' as blocked, clock_timestamp() as now_ms
   from monitors m join monitor_states s on s.customer_id = m.customer_id and s.monitor_id = m.id`
 
 /** The newest test of every vantage comes by one index look-up each, however many results there are. */
@@ -123,9 +126,11 @@ async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise
   const byMonitor = Map.groupBy(rows, (row) => row.monitor_id)
   const recordOf = await readProbeRecords(sql, rows.filter(isTold))
   const windows = await windowsOfMonitors(sql, monitors)
-  return monitors.map((monitor) => ({
+  const blocks = await blocksOfMonitors(sql, monitors)
+  return monitors.map(({ blocked: _, ...monitor }) => ({
     ...monitor,
     maintenance: maintenanceAt(windows.get(monitor.id) ?? [], monitor.now_ms),
+    blocks: blocks.get(monitor.id) ?? [],
     standing: (byMonitor.get(monitor.id) ?? []).map((row) => standingOf(row, monitor.target, recordOf)),
   }))
 }

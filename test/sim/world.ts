@@ -240,6 +240,8 @@ export class World {
       this.#note(() => `PAGE past since ${new Date(sinceMs).toISOString()}`)
       return
     }
+    // Nobody is told of it but in a notice.
+    if (effect.kind === 'sender_blocked' || effect.kind === 'block_ended') return
     const kind = effect.kind === 'confirm_incident' ? 'down' : effect.incident_kind
     if (effect.kind === 'confirm_incident' && open !== undefined) open.resolvedMs = atMs
     this.pages.push({

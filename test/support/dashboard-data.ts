@@ -170,6 +170,7 @@ function monitor({ index, name, address, decision, customer = 1 }: MonitorSpec):
     incident_id: decision === 'down' ? fixtureId(3, 1) : null,
     maintenance: null,
     verdicts: [],
+    notices: [],
     detection_bound_s: 1660,
     detection_bound_now_s: decision === 'pending' ? null : 1660,
   }

@@ -186,6 +186,12 @@ export class Story {
       case 'past_incident':
         this.#tellCustomer(`, over at ${clock(effect.ended_ms)}`, effect)
         break
+      case 'sender_blocked':
+        this.#tell(`notice ${effect.probe_id} is blocked`)
+        break
+      case 'block_ended':
+        this.#tell(`notice ${effect.probe_id} is blocked no longer`)
+        break
       case 'resolve_incident':
         this.notices.push(this.second())
         this.#tell('RESOLVED')

@@ -30,6 +30,7 @@ export const sampleMonitor = (given: Partial<Monitor> = {}): Monitor => ({
     { probe_id: 'p1', probe_name: 'eu-1', region: 'eu', verdict: 'pass', at: at(60), reason: 'returned', rtt_ms: 900 },
     { probe_id: 'p2', probe_name: 'us-1', region: 'us', verdict: 'pass', at: at(90), reason: 'returned', rtt_ms: 1300 },
   ],
+  notices: [],
   detection_bound_s: 1660,
   detection_bound_now_s: 1660,
   ...given,

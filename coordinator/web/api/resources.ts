@@ -23,6 +23,9 @@ export type Verdict = {
   rtt_ms: number | null
 }
 
+/** No outage: something that somebody should see to. */
+export type MonitorNotice = { kind: string; probe_id: string; region: string; since: string; text: string }
+
 export type Monitor = {
   id: string
   customer_id: string
@@ -46,6 +49,7 @@ export type Monitor = {
   incident_id: string | null
   maintenance: { id: string; ends_at: string } | null
   verdicts: Verdict[]
+  notices: MonitorNotice[]
   detection_bound_s: number
   /** null: nothing can be promised at this moment. */
   detection_bound_now_s: number | null

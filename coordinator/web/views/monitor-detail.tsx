@@ -5,6 +5,7 @@ import type { Incident, Monitor } from '../api/resources.ts'
 import { Badge, StateShape } from '../parts/mark.tsx'
 import { Empty, Failure, Panel, Waiting } from '../parts/panel.tsx'
 import { VerdictChips } from '../parts/votes.tsx'
+import { Utc } from '../parts/when.tsx'
 import { useAction, useLoad, useNow } from '../state/hooks.ts'
 import { incidentsOf } from '../state/select.ts'
 import { useSession } from '../state/session.tsx'
@@ -53,6 +54,7 @@ function LoadedMonitor({ monitor }: { monitor: Monitor }) {
       <BackLink />
       <MonitorHead monitor={monitor} />
       {open !== undefined && <IncidentCard incident={open} />}
+      <Notices monitor={monitor} />
       <MonitorChart monitor={monitor} incidents={incidents} />
       <div class="columns">
         <div class="column">
@@ -71,6 +73,16 @@ function LoadedMonitor({ monitor }: { monitor: Monitor }) {
       </div>
     </main>
   )
+}
+
+/** What nobody is woken for, and somebody should see to. An older coordinator tells of none. */
+function Notices({ monitor }: { monitor: Monitor }) {
+  return (monitor.notices ?? []).map((notice) => (
+    <p key={`${notice.kind} ${notice.probe_id}`} class="notice tone-warn" role="note">
+      <StateShape shape="alert" />
+      {asSentence(notice.text)} <Utc time={notice.since} />
+    </p>
+  ))
 }
 
 export function BackLink() {
