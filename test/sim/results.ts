@@ -1,6 +1,6 @@
 /** What is known of the tests: coordinator/store/ingest.ts and the queries of store/judging.ts, retold in memory. */
 import { domainOf } from '../../common/mail/headers.ts'
-import type { TestResult } from '../../common/wire/test.ts'
+import type { Outcome, TestResult } from '../../common/wire/test.ts'
 import { admit, type GivenJob } from '../../coordinator/core/admission.ts'
 import type { TestEvidence } from '../../coordinator/core/diagnosis.ts'
 import type { Evidence, MonitorState, VantageEvidence } from '../../coordinator/core/evidence.ts'
@@ -152,6 +152,12 @@ export class Results {
   }
 
   lateReturns = (testIds: readonly string[]): LateReturnRow[] => testIds.flatMap((id) => this.#lateReturns.get(id) ?? [])
+
+  /** The newest tests of these probes. */
+  sentBy = (probeIds: readonly string[]): { probe_id: string; started_ms: number; outcome: Outcome }[] =>
+    probeIds.flatMap((probe_id) =>
+      this.#knownOf(probe_id).tests.map(({ started_ms, outcome }) => ({ probe_id, started_ms, outcome })),
+    )
 
   /** By test id, what a diagnosis needs. */
   details = (testIds: readonly string[]): Map<string, TestEvidence> =>

@@ -74,6 +74,7 @@ export class PagingStory {
         evidence: (_, observing_since_ms) => ({ vantages: [], pool: [], observing_since_ms, late_since_ms: null }),
         details: () => new Map(),
         lateReturns: () => [],
+        sentBy: () => [],
         policy: () => ({
           steps: setting.steps.map(({ after_s, who }) => ({ after_s, contact_ids: [who] })),
           repeat: setting.repeat,

@@ -1,4 +1,6 @@
 /** Two grounds for one suite: the flows' store on PostgreSQL and the one in memory, each with one watched monitor, and eyes on its rows. */
+import type { Outcome, ResultDetail } from '../../common/wire/test.ts'
+import type { TestEvidence } from '../../coordinator/core/diagnosis.ts'
 import type { MaintenanceWindow } from '../../coordinator/core/maintenance.ts'
 import type { Store } from '../../coordinator/flow/store.ts'
 import type { Due } from '../../coordinator/store/clock.ts'
@@ -10,7 +12,7 @@ import { insertMaintenanceWindow } from '../../coordinator/store/maintenance.ts'
 import { nextPageDue } from '../../coordinator/store/outbox.ts'
 import { beat } from '../../coordinator/store/probe-link.ts'
 import { wellState } from '../sim/coordinator.ts'
-import { MemoryStore, storedMonitor } from '../sim/flows/store.ts'
+import { MemoryStore, type SentTest, storedMonitor } from '../sim/flows/store.ts'
 import type { TestDatabase } from './database.ts'
 import { newId, type Row, WatchedMonitor } from './watched-monitor.ts'
 
@@ -24,6 +26,8 @@ export type Ground = {
   /** What was due in so many seconds is due now, and who was heard is not heard for as long. */
   passTime(seconds: number): Promise<void>
   beat(coordinatorId: string): Promise<void>
+  /** The probe of the monitor tells of a test that was sent so long ago. */
+  tell(outcome: Outcome, agoS: number, detail?: ResultDetail): Promise<{ id: string; probe_id: string; started_ms: number }>
   /** The mail of that test of that probe is back, after its test has ended. */
   returnLate(testId: string, probeId: string): Promise<void>
   /** Maintenance of the monitor from an hour ago until an hour from now. */
@@ -61,6 +65,11 @@ export async function postgresGround(own: TestDatabase): Promise<Ground> {
         update coordinators set seen_at = seen_at - ${seconds} * interval '1 second', started_at = started_at - ${seconds} * interval '1 second'`
     },
     beat: (coordinatorId) => beat(sql, coordinatorId),
+    async tell(outcome, agoS, detail = {}) {
+      const result = monitor.result({ outcome, agoS, tookS: 1, cause: 'open', detail })
+      await monitor.report('eu', [result])
+      return { id: result.id, probe_id: monitor.probe('eu').id, started_ms: result.started_at }
+    },
     async returnLate(test_id, probeId) {
       const late = { test_id, monitor_id: monitor.id, customer_id, returned_at: await nowMs(), rtt_ms: 900_000, stamp_at: null }
       await insertLateReturns(sql, probeId, [late])
@@ -93,12 +102,16 @@ export async function memoryGround(): Promise<Ground> {
   const windows: MaintenanceWindow[] = []
   const jobs: Row[] = []
   const lates: LateReturnRow[] = []
+  const sent: SentTest[] = []
+  const details = new Map<string, TestEvidence>()
+  const probe_id = newId()
   const recipient = { contact_method_id: methodId, address: '+61400000001', contact_name: 'Alice' }
   const store = new MemoryStore(
     {
       nowMs,
       evidence: ({ late_since_ms }, observing_since_ms) => ({ vantages: [], pool: [], observing_since_ms, late_since_ms }),
-      details: () => new Map(),
+      details: (testIds) => new Map([...details].filter(([id]) => testIds.includes(id))),
+      sentBy: (probeIds) => sent.filter(({ probe_id }) => probeIds.includes(probe_id)),
       lateReturns: (testIds) => lates.filter(({ test_id }) => testIds.includes(test_id)),
       policy: () => ({ steps: [{ after_s: 0, contact_ids: [contactId] }], repeat: 0 }),
       recipients: new Map([[contactId, [recipient]]]),
@@ -125,7 +138,15 @@ export async function memoryGround(): Promise<Ground> {
     async beat(coordinatorId) {
       store.heartbeats.beat(coordinatorId)
     },
+    async tell(outcome, agoS, detail = {}) {
+      const [id, started_ms] = [newId(), clockMs - agoS * 1000]
+      sent.push({ probe_id, started_ms, outcome })
+      details.set(id, { outcome, detail, late: null })
+      return { id, probe_id, started_ms }
+    },
     async returnLate(test_id, probe_id) {
+      const detail = details.get(test_id)
+      if (detail !== undefined) details.set(test_id, { ...detail, late: { rtt_ms: 900_000, legs: null } })
       lates.push({ test_id, probe_id, region: 'eu', returned_at: clockMs, rtt_ms: 900_000, stamp_at: null })
     },
     async beginMaintenance() {

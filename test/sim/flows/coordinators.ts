@@ -62,6 +62,7 @@ export class SimCoordinators implements Coordination {
         }),
         details: this.#results.details,
         lateReturns: this.#results.lateReturns,
+        sentBy: this.#results.sentBy,
         policy: () => setting.policy,
         recipients: setting.contacts,
         windows: () => this.windows,

@@ -1,7 +1,9 @@
 /** Incidents in memory: coordinator/store/incident-log.ts and the acknowledgement of store/incidents.ts, retold. */
+import type { Outcome } from '../../../common/wire/test.ts'
+import { isFailure, isPass } from '../../../coordinator/core/verdict.ts'
 import type { Transaction } from '../../../coordinator/flow/store.ts'
 import type { Ongoing } from './rows.ts'
-import type { MemoryStore, StoredIncident } from './store.ts'
+import type { MemoryStore, SentTest, StoredIncident } from './store.ts'
 
 type IncidentOperations = Pick<
   Transaction,
@@ -10,6 +12,7 @@ type IncidentOperations = Pick<
   | 'confirmIncident'
   | 'setIncidentCause'
   | 'closeIncident'
+  | 'recordOutageEnd'
   | 'acknowledgeIncident'
   | 'readIncident'
   | 'claimDueStep'
@@ -31,7 +34,15 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
       if (open.some(({ monitor_id }) => monitor_id === incident.monitor_id)) throw new Error('incidents_one_open')
       if (open.some(({ code }) => code === incident.code)) throw new Error('incidents_open_code')
       const monitor_name = tx.read(monitors, incident.monitor_id)?.name ?? ''
-      const untouched = { acknowledged_at: null, acknowledged_by: null, resolved_at: null, held: false, ...noStep }
+      const untouched = {
+        acknowledged_at: null,
+        acknowledged_by: null,
+        resolved_at: null,
+        held: false,
+        ...noStep,
+        last_fail_at: null,
+        first_pass_at: null,
+      }
       const down_at = incident.kind === 'down' ? incident.opened_at : null
       tx.write(incidents, incident.id, { ...incident, ...untouched, down_at, monitor_name })
     },
@@ -43,6 +54,12 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
       await change(id, { cause })
     },
     closeIncident: (_customerId, id, atMs) => change(id, { resolved_at: atMs, ...noStep }, isOpen),
+    recordOutageEnd: async (_customerId, id, passing) => {
+      const incident = tx.read(incidents, id)
+      if (incident?.kind !== 'down') return
+      const vantages = passing.length > 0 ? passing : incident.vantages.map(({ probe_id }) => probe_id)
+      await change(id, outageEnd(incident.since_at, store.given.sentBy(vantages)))
+    },
     acknowledgeIncident: ({ id }, by) =>
       change(
         id,
@@ -66,4 +83,13 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
       await change(id, { next_step: step, next_round: round, next_step_at: untilMs, held: true })
     },
   }
+}
+
+/** The last failing test since the outage began, and the first passing one after it. */
+function outageEnd(sinceMs: number, tests: readonly SentTest[]): Pick<StoredIncident, 'last_fail_at' | 'first_pass_at'> {
+  const starts = (matches: (outcome: Outcome) => boolean, fromMs: number) =>
+    tests.filter(({ outcome, started_ms }) => matches(outcome) && started_ms >= fromMs).map(({ started_ms }) => started_ms)
+  const last_fail_at = Math.max(sinceMs, ...starts(isFailure, sinceMs))
+  const passes = starts(isPass, last_fail_at + 1)
+  return { last_fail_at, first_pass_at: passes.length === 0 ? null : Math.min(...passes) }
 }

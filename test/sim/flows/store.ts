@@ -2,6 +2,7 @@
  * The flows' store in memory: what judging, escalating and paging ask for (coordinator/flow/store.ts), and no more. It is no second
  * database: test/flow/store-contract*.test.ts run one suite against it and against PostgreSQL.
  */
+import type { Outcome } from '../../../common/wire/test.ts'
 import type { TestEvidence } from '../../../coordinator/core/diagnosis.ts'
 import type { EscalationPolicy } from '../../../coordinator/core/escalation.ts'
 import type { Evidence, MonitorRules, MonitorState } from '../../../coordinator/core/evidence.ts'
@@ -23,7 +24,15 @@ export type StoredMonitor = Omit<ClaimedMonitor, 'now_ms'> & {
   judge_at: number | null
 }
 
-export type StoredIncident = IncidentRow & { last_good_at: number | null; acknowledged_by: string | null }
+export type StoredIncident = IncidentRow & {
+  last_good_at: number | null
+  acknowledged_by: string | null
+  last_fail_at: number | null
+  first_pass_at: number | null
+}
+
+/** When a test was sent, its clock put right, and what became of it. */
+export type SentTest = { probe_id: string; started_ms: number; outcome: Outcome }
 
 export type StoredPage = NewPage & {
   state: 'pending' | 'sending' | 'accepted' | 'failed' | 'cancelled'
@@ -44,6 +53,7 @@ export type StoreGiven = {
   evidence: (monitor: ClaimedMonitor, observingSinceMs: number) => Evidence
   details: (testIds: readonly string[]) => Map<string, TestEvidence>
   lateReturns: (testIds: readonly string[]) => LateReturnRow[]
+  sentBy: (probeIds: readonly string[]) => SentTest[]
   policy: () => EscalationPolicy | null
   /** By contact id. */
   recipients: ReadonlyMap<string, Recipient[]>
@@ -193,8 +203,6 @@ export class MemoryStore implements Store {
       },
       // No clock of a responder is retold: legs stay unknown.
       listStampedTests: async () => [],
-      // Availability is computed from it, which no flow reads.
-      recordOutageEnd: async () => {},
       readMonitorPolicy: async () => given.policy(),
       readRecipients: async (_customerId, contactIds) => contactIds.flatMap((id) => given.recipients.get(id) ?? []),
       holdWindowsOfMonitor: async () => given.windows(),
