@@ -24,7 +24,7 @@ export type SendingOutcome = { kind: 'sent'; sent: Sent } | { kind: 'failed'; fa
 
 export type Courier = {
   /** Never rejects. Ends after `budgetMs`, or soon after `signal` is aborted. */
-  send(order: TripOrder, startedAt: Instant, how: { budgetMs: number; signal: AbortSignal }): Promise<SendingOutcome>
+  send(order: TripOrder, startedAt: Instant, how: { budgetMs: number; signal: AbortSignal }): PromiseLike<SendingOutcome>
 }
 
 export type CourierOptions = {

@@ -16,8 +16,8 @@ import type { Store } from './store.ts'
 import { controlTripOf, courseOf, overdueOf, resultOf, type Trip, type TripOrder } from './trip.ts'
 
 export type TripsOptions = {
-  runtime: Runtime
-  store: Store
+  runtime: Pick<Runtime, 'bootId' | 'wallMs' | 'monotonicMs' | 'setTimer'>
+  store: Pick<Store, 'transaction'>
   journal: Journal
   spool: Pick<Spool, 'put'>
   courier: Courier
@@ -30,10 +30,10 @@ export type TripsOptions = {
   onRecord: () => void
   /** `nextWakeAt` may have changed. */
   onChange: () => void
-  logger: Logger
+  logger: Pick<Logger, 'error'>
 }
 
-type Dialogue = { abort: AbortController; done: Promise<void> }
+type Dialogue = { abort: AbortController; done: PromiseLike<void> }
 
 /** A store that refuses to write is asked again after this time: the event must not be lost. */
 const storeRetryMs = 1000

@@ -100,3 +100,15 @@ export class Events {
     heap[index] = last
   }
 }
+
+/** Settles in the event itself and not a turn later, so that the simulated time need not wait for promises. */
+export function atEvent<T>(when: (done: (value: T) => void) => void): PromiseLike<T> {
+  const settling = {
+    // biome-ignore lint/suspicious/noThenProperty: being a promise of the simulated time is the purpose
+    then: (done: (value: T) => void) => {
+      when(done)
+      return settling
+    },
+  }
+  return settling as unknown as PromiseLike<T>
+}

@@ -106,7 +106,7 @@ export class Links {
         this.#reopen(session, acknowledgementMsMax)
         return
       }
-      probe.spool.splice(0, records.length)
+      probe.settle(records)
       this.transmit(probe)
     })
   }

@@ -77,7 +77,8 @@ function stop(why: string): never {
 function commitOf(): string {
   try {
     const git = (...args: string[]) => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim()
-    const changed = git('status', '--porcelain', '--', '../../coordinator', '../../probe', '.') === '' ? '' : ' with changes'
+    const played = ['common', 'coordinator', 'probe', 'responder'].map((part) => `../../${part}`)
+    const changed = git('status', '--porcelain', '--', ...played, '.') === '' ? '' : ' with changes'
     return git('rev-parse', '--short', 'HEAD') + changed
   } catch {
     return 'unknown'

@@ -3,9 +3,9 @@
  * an outage had to be told of and by when, and whether a page had a cause.
  */
 import type { FailureDomain } from '../../coordinator/core/failure-domain.ts'
+import type { Page } from './pages.ts'
 import type { Trouble, WorldSetting } from './setting.ts'
 import type { Watch } from './watch.ts'
-import type { Page } from './world.ts'
 
 /** From which moment the bound counts: the start of the outage, with all vantages or with fewer, or a later moment. */
 export type CountedFrom = 'start' | 'start_fewer_vantages' | 'later'

@@ -1,27 +1,24 @@
 /**
- * A simulated probe: the timetable, the round trip, the re-tests and the control turns of the product, on clocks, a disk and a network
- * of the simulator. A crash forgets everything but the journal and the spool.
+ * A simulated probe: the timetable, the trips, the re-tests and the control turns of the product, on clocks, a disk and a network
+ * of the simulator. A crash forgets everything but the disk, and may come between any two statements of what it writes down and does.
  */
+
+import type { Logger } from '../../common/log.ts'
 import type { Assignment, Job, Reference } from '../../common/wire/test.ts'
 import { ControlTurns } from '../../probe/control.ts'
 import { isStale } from '../../probe/retest.ts'
-import { begin, type Instant, nextWakeAt, type RoundTrip, step, type TripEffect, type TripEvent } from '../../probe/round-trip.ts'
+import type { Back, Instant } from '../../probe/round-trip.ts'
+import type { SendingOutcome } from '../../probe/send.ts'
 import { Sequences } from '../../probe/sequences.ts'
 import { Timetable } from '../../probe/timetable.ts'
-import {
-  controlTripOf,
-  courseOf,
-  jobOrder,
-  overdueOf,
-  resultOf,
-  sequenceOrder,
-  slotOrder,
-  type TripOrder,
-} from '../../probe/trip.ts'
-import type { Events } from './events.ts'
-import { MemoryJournal, type SpoolRecord } from './journal.ts'
+import { jobOrder, sequenceOrder, slotOrder, type Trip, type TripOrder } from '../../probe/trip.ts'
+import { Trips } from '../../probe/trips.ts'
+import { atEvent, type Events } from './events.ts'
+import { MemoryDisk, openDisk, type SpoolRecord } from './journal.ts'
+import { type CrashPoint, Life } from './life.ts'
 import { MachineClock } from './machine-clock.ts'
-import { type Carried, type MailWorld, queueRetryMs } from './mail.ts'
+import { type Carried, type Homecoming, type MailWorld, queueRetryMs } from './mail.ts'
+import { type Receiver, receive } from './receive.ts'
 import type { ProbeSetting } from './setting.ts'
 
 export type ProbeSurroundings = {
@@ -31,6 +28,10 @@ export type ProbeSurroundings = {
   /** Whether it gets out, and whether mail gets in, at this moment. */
   uplinkWorks: (probeId: string) => boolean
   inboxWorks: (probeId: string) => boolean
+  /** Whether its process dies here; it has been crashed by then. */
+  dies: (probe: SimProbe, point: CrashPoint) => boolean
+  /** A mail of its leaves the machine. */
+  onMail: (probeId: string, order: TripOrder) => void
   /** The mail world fails this mail. */
   onMailFault: (testId: string) => void
   /** Something new is in the spool. */
@@ -38,12 +39,12 @@ export type ProbeSurroundings = {
   note: (line: () => string) => void
 }
 
-/** What a process holds in memory. */
-type Process = {
+/** What a process holds in memory, and the disk as it sees it. */
+type Process = Receiver & {
+  life: Life
   timetable: Timetable
   sequences: Sequences
   controls: ControlTurns
-  trips: Map<string, { order: TripOrder; state: RoundTrip }>
 }
 
 const mailWaitsMsMax = 86_400_000
@@ -55,10 +56,9 @@ export class SimProbe {
   readonly region: string
   readonly domain: ProbeSetting['domain']
   readonly clock: MachineClock
-  readonly spool: SpoolRecord[] = []
+  readonly disk = new MemoryDisk('boot-1')
   assignments: readonly Assignment[] = []
   readonly #around: ProbeSurroundings
-  readonly #journal: MemoryJournal
   #process: Process | null = null
   #wake = 0
   #ids = 0
@@ -69,42 +69,45 @@ export class SimProbe {
     this.region = domain.region
     this.domain = domain
     this.clock = new MachineClock(clock, around.events.nowMs - 1_000_000)
-    this.#journal = new MemoryJournal('boot-1')
     this.#around = around
     this.start()
+  }
+
+  /** By its own clock. */
+  get wallMs(): number {
+    return this.#wallMs()
   }
 
   get isUp(): boolean {
     return this.#process !== null
   }
 
-  /** Nothing is under way and nothing waits. */
-  get isIdle(): boolean {
-    return this.#process === null
-      ? false
-      : this.#process.trips.size === 0 && this.#process.sequences.size === 0 && this.spool.length === 0
+  get spool(): readonly SpoolRecord[] {
+    return this.disk.spool
   }
 
+  /** Nothing is under way and nothing waits. */
+  get isIdle(): boolean {
+    if (this.#process === null) return false
+    return this.disk.tripsUnderWay === 0 && this.#process.sequences.size === 0 && this.spool.length === 0
+  }
+
+  /** As probe/machinery.ts: takes up what the disk holds. */
   start(): void {
-    const process = {
-      timetable: new Timetable(),
-      sequences: new Sequences(this.#journal),
-      controls: new ControlTurns(),
-      trips: new Map<string, { order: TripOrder; state: RoundTrip }>(),
-    }
+    const process = this.#newProcess()
     this.#process = process
-    process.controls.setReferences(this.#around.references)
-    process.sequences.load(this.#journal.bootId, this.#now())
-    for (const { order, state, bootId } of this.#journal.underWay()) {
-      process.trips.set(order.id, { order, state })
-      this.#dispatch(order.id, { kind: 'resume', sameBoot: bootId === this.#journal.bootId })
-    }
-    this.takeOrders(this.assignments)
+    process.life.live(() => {
+      process.controls.setReferences(this.#around.references)
+      process.sequences.load(this.disk.bootId, this.#now())
+      process.trips.resume()
+      this.takeOrders(this.assignments)
+    })
   }
 
   crash(reboot: boolean): void {
+    this.#process?.life.end()
     this.#process = null
-    if (reboot) this.#journal.bootId = `boot-${++this.#boots}`
+    if (reboot) this.disk.bootId = `boot-${++this.#boots}`
   }
 
   takeOrders(assignments: readonly Assignment[]): void {
@@ -113,8 +116,23 @@ export class SimProbe {
     this.#work()
   }
 
+  /** The job is noted as taken before it is begun: whoever dies in between never runs it (probe/jobs.ts). */
   startJob(job: Job): void {
-    if (this.#process !== null) this.#begin(jobOrder(this.#newId(), job))
+    const process = this.#process
+    process?.life.live(() => {
+      process.life.pass('job taken')
+      this.#begin(process, jobOrder(this.#newId(), job))
+    })
+  }
+
+  /** The coordinator has acknowledged these. */
+  settle(records: readonly SpoolRecord[]): void {
+    const life = this.#process?.life
+    life?.live(() => {
+      life.pass('acknowledged')
+      this.disk.settle(records)
+      life.pass('settled')
+    })
   }
 
   /** Passes over slots that somebody else answers for; returns the start of the last before now, in true time, by assignment. */
@@ -130,142 +148,134 @@ export class SimProbe {
     this.#around.events.after(sleepMsMax / 2, () => this.#work())
   }
 
-  #work(): void {
-    const process = this.#process
-    if (process === null) return
-    const { wallMs, monotonicMs } = this.#now()
-    for (const { assignment, slot, slotAtMs } of process.timetable.due(wallMs)) {
-      this.#begin(slotOrder(this.#newId(), assignment, slot, slotAtMs))
+  #newProcess(): Process {
+    const { events } = this.#around
+    const life = new Life((point) => this.#around.dies(this, point))
+    const opened = openDisk(this.disk, life)
+    const sequences = new Sequences(opened.journal)
+    const controls = new ControlTurns()
+    const unexpected = (_: object, message: string): void => {
+      if (!life.isOver) throw new Error(`${this.id}: ${message}`)
     }
-    this.#startRetests(process)
-    for (const [id, { state }] of process.trips) {
-      const wakeAt = nextWakeAt(state)
-      if (wakeAt !== null && wakeAt <= monotonicMs) this.#dispatch(id, { kind: 'timer' })
+    const recorded = (): void => {
+      life.pass('recorded')
+      this.#around.onRecord(this)
     }
-    for (let turn = process.controls.next(monotonicMs); turn !== undefined; turn = process.controls.next(monotonicMs)) {
-      const { timeoutMs } = turn
-      const orders = turn.references.map((reference) => ({ kind: 'control', id: this.#newId(), reference, timeoutMs }) as const)
-      process.controls.started(
-        orders.map(({ id }) => id),
-        turn,
-        monotonicMs,
-      )
-      for (const order of orders) this.#begin(order)
-    }
-    this.#sleep()
+    const trips = new Trips({
+      ...opened,
+      runtime: {
+        bootId: this.disk.bootId,
+        wallMs: this.#wallMs,
+        monotonicMs: () => this.#now().monotonicMs,
+        // The trips set timers only where the disk refuses to write, as it does to whoever is dead.
+        setTimer: () => () => {},
+      },
+      courier: { send: (order, _, { budgetMs }) => this.#send(life, order, budgetMs) },
+      clock: () => this.clock.reading(events.nowMs),
+      onEnd: (trip) => this.#ended({ sequences, controls }, trip),
+      onControlWanted: (sinceMs, timeoutMs) => controls.request(sinceMs, timeoutMs),
+      onRecord: recorded,
+      onChange: () => this.#sleep(),
+      logger: { error: unexpected } as unknown as Logger,
+    })
+    return { ...opened, life, recorded, timetable: new Timetable(), sequences, controls, trips }
   }
 
-  #startRetests({ sequences, timetable }: Process): void {
+  #work(): void {
+    const process = this.#process
+    process?.life.live(() => {
+      const { wallMs, monotonicMs } = this.#now()
+      for (const { assignment, slot, slotAtMs } of process.timetable.due(wallMs)) {
+        this.#begin(process, slotOrder(this.#newId(), assignment, slot, slotAtMs))
+      }
+      this.#startRetests(process)
+      process.trips.wake(monotonicMs)
+      this.#startControlTrips(process)
+      this.#sleep()
+    })
+  }
+
+  #startRetests(process: Process): void {
+    const { sequences, timetable } = process
     const now = this.#now()
     for (const sequence of sequences.takeDue(now.monotonicMs)) {
       const holder = timetable.holderOf(sequence.monitorId, now.wallMs)
       if (holder === undefined || isStale(sequence, holder.plan, now)) sequences.drop(sequence)
       else {
-        sequences.testBegun(sequence, holder.plan, now)()
-        this.#begin(sequenceOrder(this.#newId(), holder, sequence))
+        const alongside = () => sequences.testBegun(sequence, holder.plan, now)
+        this.#begin(process, sequenceOrder(this.#newId(), holder, sequence), alongside)
       }
     }
   }
 
-  #begin(order: TripOrder): void {
-    const first = begin(courseOf(order), this.#now())
-    if (!this.#journal.begin({ order, state: first.state })) return
-    this.#process?.trips.set(order.id, { order, state: first.state })
+  #startControlTrips(process: Process): void {
+    const { controls } = process
+    const { monotonicMs } = this.#now()
+    for (let turn = controls.next(monotonicMs); turn !== undefined; turn = controls.next(monotonicMs)) {
+      const { timeoutMs } = turn
+      const orders = turn.references.map((reference) => ({ kind: 'control', id: this.#newId(), reference, timeoutMs }) as const)
+      controls.started(
+        orders.map(({ id }) => id),
+        turn,
+        monotonicMs,
+      )
+      for (const order of orders) this.#begin(process, order)
+    }
+  }
+
+  #begin({ trips }: Process, order: TripOrder, alongside?: () => () => void): void {
     this.#around.note(() => `${this.id} begins ${order.kind === 'control' ? 'control' : order.cause} ${order.id}`)
-    this.#perform(order, first.effects)
-    this.#sleep()
+    const began = trips.begin(order, alongside === undefined ? {} : { alongside })
+    if (!began) this.#around.note(() => `${this.id} had taken the slot of ${order.id}`)
   }
 
-  #dispatch(id: string, event: TripEvent): void {
-    const process = this.#process
-    const trip = process?.trips.get(id)
-    if (process === null || trip === undefined) return
-    const next = step(trip.state, event, this.#now())
-    trip.state = next.state
-    const { order } = trip
-    if (order.kind === 'test' && next.effects.some(({ kind }) => kind === 'report_overdue')) {
-      this.#put({ kind: 'overdue', body: overdueOf(order, next.state, this.#wallMs()) })
-    }
-    if (next.state.phase === 'over') this.#ended(process, order, next.state)
-    else this.#journal.save(id, next.state)
-    this.#perform(order, next.effects)
-    this.#sleep()
+  #ended({ sequences, controls }: Pick<Process, 'sequences' | 'controls'>, { order, state }: Trip): () => void {
+    const { ending, startedAt } = state
+    this.#around.note(() => `${this.id} ends ${order.id} ${ending?.outcome}`)
+    if (order.kind === 'control') return () => controls.ended(order.id, state.back !== null)
+    if (ending === null) return () => {}
+    const { id, cause, attempt, plan } = order
+    return sequences.testEnded({ id, monitorId: plan.monitor_id, cause, attempt, startedAt, ending }, plan)
   }
 
-  #ended({ trips, sequences, controls }: Process, order: TripOrder, state: RoundTrip): void {
-    trips.delete(order.id)
-    this.#journal.end(order.id, state.back !== null)
-    this.#around.note(() => `${this.id} ends ${order.id} ${state.ending?.outcome}`)
-    if (order.kind === 'control') {
-      this.#put({ kind: 'control', body: controlTripOf(order, state, this.#journal.bootId) })
-      controls.ended(order.id, state.back !== null)
-    } else {
-      this.#put({
-        kind: 'result',
-        body: resultOf(order, state, this.clock.reading(this.#around.events.nowMs), this.#journal.bootId),
-      })
-      const { id, cause, attempt, plan } = order
-      const { ending, startedAt } = state
-      if (ending !== null) sequences.testEnded({ id, monitorId: plan.monitor_id, cause, attempt, startedAt, ending }, plan)()
-    }
-  }
-
-  #perform(order: TripOrder, effects: readonly TripEffect[]): void {
-    for (const effect of effects) {
-      if (effect.kind === 'send') this.#send(order, effect.attempt, effect.budgetMs)
-      if (effect.kind === 'control_trip') this.#process?.controls.request(effect.sinceMs, courseOf(order).timeoutMs)
-    }
-  }
-
-  #send(order: TripOrder, attempt: number, budgetMs: number): void {
+  /** A dialogue dies with the process that led it; the mail that it handed over goes its way. */
+  #send(life: Life, order: TripOrder, budgetMs: number): PromiseLike<SendingOutcome> {
     const { events, mail, uplinkWorks } = this.#around
+    this.#around.onMail(this.id, order)
     const reaches = uplinkWorks(this.id)
     const carried: Carried =
       order.kind === 'control'
         ? mail.toReference(events.nowMs, budgetMs, reaches)
         : mail.toCustomer(this, events.nowMs, budgetMs, reaches)
     if (carried.fault) this.#around.onMailFault(order.id)
-    const startedAt = this.#now()
-    const process = this.#process
-    events.at(carried.endsMs, () => {
-      // A dialogue dies with the process that led it.
-      if (this.#process !== process) return
-      const { failure } = carried
-      if (failure !== null) this.#dispatch(order.id, { kind: 'failed', attempt, failure })
-      else this.#dispatch(order.id, { kind: 'sent', attempt, sent: { startedAt, at: this.#now(), stages: [], detail: {} } })
-    })
     for (const { atMs, kind } of carried.back) events.at(atMs, () => this.#arrive(order, kind, atMs))
+    life.pass('sent')
+    const startedAt = this.#now()
+    const outcome = (): SendingOutcome =>
+      carried.failure === null
+        ? { kind: 'sent', sent: { startedAt, at: this.#now(), stages: [], detail: {} } }
+        : { kind: 'failed', failure: carried.failure }
+    return atEvent((done) => events.at(carried.endsMs, () => life.isOver || done(outcome())))
   }
 
-  /** Mail that cannot be delivered waits outside, and is tried again, for a day. */
-  #arrive(order: TripOrder, kind: 'returned' | 'echo' | 'bounce', sinceMs: number): void {
+  /** Mail that cannot be delivered, or of which the probe died, waits outside and is tried again, for a day. */
+  #arrive(order: TripOrder, kind: Homecoming['kind'], sinceMs: number): void {
     const { events, uplinkWorks, inboxWorks } = this.#around
-    if (this.#process === null || !uplinkWorks(this.id) || !inboxWorks(this.id)) {
-      if (events.nowMs - sinceMs < mailWaitsMsMax) events.after(queueRetryMs, () => this.#arrive(order, kind, sinceMs))
-      return
-    }
-    if (this.#process.trips.has(order.id)) {
-      const back = { at: this.#now(), stampAtMs: kind === 'returned' ? this.#wallMs() : null, detail: {} }
-      this.#dispatch(order.id, kind === 'bounce' ? { kind, blocked: false, detail: {} } : { kind, back })
-      return
-    }
-    const past = this.#journal.past(order.id)
-    if (past === undefined || past.returned || kind !== 'returned') return
-    this.#journal.markReturned(order.id)
-    if (order.kind === 'test') this.#put({ kind: 'late', body: { id: order.id } })
-  }
-
-  #put(record: SpoolRecord): void {
-    this.spool.push(record)
-    this.#around.onRecord(this)
+    const process = this.#process
+    const taken =
+      process !== null &&
+      uplinkWorks(this.id) &&
+      inboxWorks(this.id) &&
+      process.life.live(() => receive(process, order.id, kind, this.#back(kind)))
+    if (taken || events.nowMs - sinceMs >= mailWaitsMsMax) return
+    events.after(queueRetryMs, () => this.#arrive(order, kind, sinceMs))
   }
 
   /** One timer for all; a later call makes an earlier one void. */
   #sleep(): void {
     const process = this.#process
     if (process === null) return
-    const wakes = [process.sequences.nextWakeAt(), process.controls.nextWakeAt()]
-    for (const { state } of process.trips.values()) wakes.push(nextWakeAt(state))
+    const wakes = [process.trips.nextWakeAt(), process.sequences.nextWakeAt(), process.controls.nextWakeAt()]
     const slotAtMs = process.timetable.nextWakeAt()
     const times = wakes.filter((wake) => wake !== null).map((wake) => this.clock.trueOfMonotonic(wake))
     if (slotAtMs !== null) times.push(this.clock.trueOfWall(slotAtMs))
@@ -277,6 +287,11 @@ export class SimProbe {
     })
   }
 
+  #back = (kind: Homecoming['kind']): Back => ({
+    at: this.#now(),
+    stampAtMs: kind === 'returned' ? this.#wallMs() : null,
+    detail: {},
+  })
   #newId = (): string => `${this.id}-${++this.#ids}`
   #wallMs = (): number => this.clock.wallMs(this.#around.events.nowMs)
   #now = (): Instant => ({ wallMs: this.#wallMs(), monotonicMs: this.clock.monotonicMs(this.#around.events.nowMs) })

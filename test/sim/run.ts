@@ -3,6 +3,8 @@ import { dayMs, hourMs } from '../../common/durations.ts'
 import { drawSetting, drawTroubles, type Weather } from './draw.ts'
 import type { FlowViolation } from './flows/history.ts'
 import { type Account, judgeHistory } from './oracle.ts'
+import { type CrashCounts, emptyCrashCounts } from './probe-crashes.ts'
+import type { ProbeViolation } from './probe-promises.ts'
 import { Random } from './random.ts'
 import { type ClockReport, type ClockViolation, simulateRemoteClock } from './remote-clock.ts'
 import type { WorldSetting } from './setting.ts'
@@ -18,6 +20,7 @@ export type RunOptions = {
 export type Violation =
   | Account['violations'][number]
   | FlowViolation
+  | ProbeViolation
   | ClockViolation
   /** `flow_fault`: an error that no flow expects. */
   | { kind: 'stuck' | 'flow_fault'; atMs: number; what: string }
@@ -32,6 +35,8 @@ export type RunReport = {
   pages: { down: number; past: number; unconfirmed: number }
   /** The estimator of the remote clock, in worlds of its own from the same seed. */
   clock: ClockReport
+  /** Of probes, between what they wrote down and what they did. */
+  probeCrashes: CrashCounts
   violations: Violation[]
 }
 
@@ -60,6 +65,7 @@ export function beginReport(
     outages: [],
     pages: { down: 0, past: 0, unconfirmed: 0 },
     clock,
+    probeCrashes: emptyCrashCounts(),
     violations: [...clock.violations],
   }
 }
@@ -74,10 +80,16 @@ export const stuckSince = ({ coordinator, setting }: World, lastMs: number): Vio
   what: `still ${coordinator.decision} after ${restMs(setting) / 1000} s`,
 })
 
+/** What the probes have not kept. */
+export function brokenPromises({ promises }: World, rested: boolean): ProbeViolation[] {
+  if (rested) promises.rested()
+  return promises.violations
+}
+
 export function simulate({ seed, years, weather, log }: RunOptions): RunReport {
   const random = new Random(seed)
   const setting = drawSetting(random.stream('setting'))
-  const world = new World(setting, random, log === undefined ? {} : { log })
+  const world = new World(setting, random, { probesDie: true, ...(log === undefined ? {} : { log }) })
   const pacing = random.stream('pacing')
   const endMs = setting.startMs + years * yearMs
   const report = beginReport({ seed, years, log }, random, setting)
@@ -99,12 +111,12 @@ export function simulate({ seed, years, weather, log }: RunOptions): RunReport {
     })
     report.stretches += 1
     report.outages.push(...account.outages)
-    report.violations.push(...account.violations)
+    report.violations.push(...account.violations, ...brokenPromises(world, rested))
     for (const { kind } of world.pages) report.pages[kind] += 1
     if (!rested) {
       report.violations.push(stuckSince(world, lastMs))
       break
     }
   }
-  return { ...report, events: world.events.made }
+  return { ...report, probeCrashes: world.crashes.counts, events: world.events.made }
 }

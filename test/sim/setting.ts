@@ -2,6 +2,7 @@
 import type { TestPlan } from '../../common/wire/test.ts'
 import type { MonitorRules } from '../../coordinator/core/evidence.ts'
 import type { FailureDomain } from '../../coordinator/core/failure-domain.ts'
+import type { CrashPoint } from './life.ts'
 import type { ClockSetting } from './machine-clock.ts'
 
 export type ProbeSetting = { id: string; domain: FailureDomain; clock: ClockSetting }
@@ -66,7 +67,8 @@ export type Trouble = { fromMs: number; toMs: number } & (
   /** The next mail of this probe is lost, or late by `lateMs`. */
   | { kind: 'glitch'; probe: string; lateMs: number | null }
   | { kind: 'greylist_forgotten' }
-  | { kind: 'crash'; probe: string; reboot: boolean }
+  /** At a point between what it writes down and what it does, or at any moment. */
+  | { kind: 'crash'; probe: string; reboot: boolean; at?: CrashPoint }
   /** The probe reaches nobody. */
   | { kind: 'uplink'; probe: string }
   /** The link is cut, or only its way from the coordinator to the probe. */

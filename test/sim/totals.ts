@@ -1,5 +1,7 @@
 /** The totals of many runs: one object, as the proof needs it. */
+import { crashPoints } from './life.ts'
 import type { OutageAccount } from './oracle.ts'
+import { type CrashCounts, emptyCrashCounts } from './probe-crashes.ts'
 import type { RunReport, Violation } from './run.ts'
 
 export type Totals = {
@@ -29,7 +31,9 @@ export type Totals = {
   clock_bounds_step_under_way: number
   /** The same: the clock drifts by more than the bound allows for. */
   clock_bounds_beyond_drift: number
-  /** Everything else that must not be: an all-clear in an outage, too few witnesses, a state that does not end. */
+  /** Probes that died between what they wrote down and what they did, by the point. */
+  probe_crashes: CrashCounts
+  /** Everything else that must not be: a probe that breaks its word, an all-clear in an outage, too few witnesses, a state that does not end. */
   other_violations: number
   stretches: number
   events: number
@@ -53,6 +57,7 @@ export const emptyTotals = (first: bigint, commit: string): Totals => ({
   clock_bounds_after_unnoticed_step: 0,
   clock_bounds_step_under_way: 0,
   clock_bounds_beyond_drift: 0,
+  probe_crashes: emptyCrashCounts(),
   other_violations: 0,
   stretches: 0,
   events: 0,
@@ -71,6 +76,7 @@ export function addRun(totals: Totals, report: RunReport): void {
   totals.clock_bounds_after_unnoticed_step += report.clock.afterUnnoticedStep
   totals.clock_bounds_step_under_way += report.clock.stepUnderWay
   totals.clock_bounds_beyond_drift += report.clock.beyondDrift
+  for (const point of crashPoints) totals.probe_crashes[point] += report.probeCrashes[point]
   for (const outage of report.outages) addOutage(totals, outage)
   for (const violation of report.violations) addViolation(totals, violation)
 }

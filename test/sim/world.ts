@@ -4,30 +4,26 @@
  * played, test by test.
  */
 import { slotStartMs } from '../../common/timetable.ts'
-import type { Effect, VoteView } from '../../coordinator/core/evidence.ts'
-import type { Coordination, Surroundings } from './coordination.ts'
+import type { VoteView } from '../../coordinator/core/evidence.ts'
+import type { Coordination, SimJob, Surroundings } from './coordination.ts'
 import { SimCoordinator } from './coordinator.ts'
 import { Events } from './events.ts'
 import type { SpoolRecord } from './journal.ts'
+import type { CrashPoint } from './life.ts'
 import { Links } from './links.ts'
 import { MailWorld } from './mail.ts'
+import { carryOut, type Page, type PagingEffect } from './pages.ts'
 import { SimProbe } from './probe.ts'
+import { ProbeCrashes } from './probe-crashes.ts'
+import { ProbePromises } from './probe-promises.ts'
 import type { Random } from './random.ts'
 import { describeTrouble, isActive, planOf, type Trouble, type WorldSetting } from './setting.ts'
 import { addWatch, clockAfterMs, isImpaired, type Watch } from './watch.ts'
 
-export type Page = {
-  atMs: number
-  kind: 'down' | 'past' | 'unconfirmed'
-  sinceMs: number
-  votes: VoteView[]
-  resolvedMs: number | null
-  /** When a phone first rang because of it, null where none did; absent where no gateway is simulated. */
-  toldMs?: number | null
-}
-
 export type WorldOptions = {
   log?: (line: string) => void
+  /** At points between what they write down and what they do, besides the troubles. */
+  probesDie?: boolean
   /** Names the assignments; the jitter of their slots follows from it. */
   assignmentId?: (probeId: string, number: number) => string
   /** The coordinators, where they are not those of the core level. */
@@ -47,6 +43,8 @@ export class World {
   readonly watches: Watch[] = []
   readonly failedMails = new Set<string>()
   readonly mail: MailWorld
+  readonly promises: ProbePromises
+  readonly crashes: ProbeCrashes
   readonly #links: Links
   readonly #random: Random
   readonly #log: ((line: string) => void) | undefined
@@ -57,6 +55,8 @@ export class World {
     this.events = new Events(setting.startMs)
     this.#random = random.stream('world')
     this.#log = options.log
+    this.promises = new ProbePromises(() => this.events.nowMs)
+    this.crashes = new ProbeCrashes(options.probesDie === true ? random.stream('probe crashes') : null)
     this.mail = new MailWorld(setting, random.stream('mail'), () => this.#troubles)
     const note = (line: () => string) => this.#note(line)
     this.probes = setting.probes.map(
@@ -69,6 +69,8 @@ export class World {
           })),
           uplinkWorks: (id) => !this.#has('uplink', id),
           inboxWorks: (id) => !this.#has('inbox', id),
+          dies: (dying, point) => this.#dies(dying, point),
+          onMail: (id, order) => this.promises.mailed(id, order),
           onMailFault: (testId) => this.failedMails.add(testId),
           onRecord: (reporter) => this.#links.transmit(reporter),
           note,
@@ -150,6 +152,7 @@ export class World {
     this.pages.length = 0
     this.watches.length = 0
     this.failedMails.clear()
+    this.promises.forget()
     this.#watch()
     this.#note(() => 'goes on here')
   }
@@ -172,6 +175,7 @@ export class World {
       this.events.at(trouble.toMs, () => this.#end(trouble))
     }
     const lastMs = Math.max(...troubles.map((trouble) => trouble.toMs), this.events.nowMs)
+    this.crashes.untilMs = lastMs + this.setting.rules.period_s * 1000
     return () => this.events.nowMs > lastMs + 60_000 && this.isIdle
   }
 
@@ -183,6 +187,16 @@ export class World {
     if (trouble.kind === 'greylist_forgotten') this.mail.forgetGreylist()
     this.#links.refresh(this.probes)
     this.#watch()
+  }
+
+  #dies(probe: SimProbe, point: CrashPoint): boolean {
+    const trouble = this.crashes.strike(probe.id, point, this.events.nowMs)
+    if (trouble === null) return false
+    this.promises.died(probe.spool, probe.wallMs, probe.disk.sequences().length > 0)
+    this.#troubles.push(trouble)
+    this.#begin(trouble)
+    this.events.at(trouble.toMs, () => this.#end(trouble))
+    return true
   }
 
   #end(trouble: Trouble): void {
@@ -203,6 +217,7 @@ export class World {
   }
 
   #ingest(probe: SimProbe, records: readonly SpoolRecord[]): void {
+    this.promises.told(records)
     this.coordinator.ingest(probe, records)
     if (records.some(({ kind, body }) => kind === 'result' && body.outcome === 'ok')) this.#watch()
   }
@@ -214,47 +229,17 @@ export class World {
     })
   }
 
-  #startJob(job: {
-    id: string
-    probeId: string
-    cause: 'confirm' | 'open' | 'test_now'
-    sent: boolean
-    expiresMs: number
-  }): void {
+  #startJob(job: SimJob): void {
     if (job.sent || job.expiresMs <= this.events.nowMs) return
     job.sent = true
     this.#probe(job.probeId)?.startJob({ id: job.id, cause: job.cause, plan: planOf(this.setting) })
   }
 
   #carryOut(effect: Exclude<Effect, { kind: 'ask' }>, votes: VoteView[]): void {
-    const atMs = this.events.nowMs
-    const open = this.pages.findLast((page) => page.resolvedMs === null)
-    if (effect.kind === 'resolve_incident') {
-      for (const page of this.pages) page.resolvedMs ??= atMs
-      this.#note(() => 'RESOLVED')
-      return
-    }
-    if (effect.kind === 'past_incident') {
-      const { since_ms: sinceMs, votes: pastVotes } = effect
-      this.pages.push({ atMs, kind: 'past', sinceMs, votes: pastVotes, resolvedMs: atMs })
-      this.#note(() => `PAGE past since ${new Date(sinceMs).toISOString()}`)
-      return
-    }
     // Nobody is told of it but in a notice.
     if (effect.kind === 'sender_blocked' || effect.kind === 'block_ended') return
-    const kind = effect.kind === 'confirm_incident' ? 'down' : effect.incident_kind
-    if (effect.kind === 'confirm_incident' && open !== undefined) open.resolvedMs = atMs
-    this.pages.push({
-      atMs,
-      kind,
-      sinceMs: effect.since_ms,
-      votes: effect.votes.length > 0 ? effect.votes : votes,
-      resolvedMs: null,
-    })
-    this.#note(
-      () =>
-        `PAGE ${kind}: ${effect.votes.map(({ probe_id, vote, outcome }) => `${probe_id} ${vote} ${outcome ?? ''}`).join(', ')}`,
-    )
+    const said = carryOut(this.pages, effect, votes, this.events.nowMs)
+    this.#note(() => said)
   }
 
   /** Notes who could see an outage from now on, where that has changed. */

@@ -3,7 +3,7 @@
  * there to act. It knows none of the flows' code and reads no page of theirs.
  */
 import { type MaintenanceWindow, maintenanceAt } from '../../../coordinator/core/maintenance.ts'
-import type { Page } from '../world.ts'
+import type { Page } from '../pages.ts'
 import { allClearFaults } from './all-clears.ts'
 import { fatesOf, pageFaults } from './fates.ts'
 import type { FlowHistory, FlowViolation } from './history.ts'

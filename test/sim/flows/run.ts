@@ -2,7 +2,17 @@
 import { drawSetting, drawTroubles } from '../draw.ts'
 import { judgeHistory } from '../oracle.ts'
 import { Random } from '../random.ts'
-import { beginReport, leadMs, nextStretchMs, type RunOptions, type RunReport, restMs, stuckSince, yearMs } from '../run.ts'
+import {
+  beginReport,
+  brokenPromises,
+  leadMs,
+  nextStretchMs,
+  type RunOptions,
+  type RunReport,
+  restMs,
+  stuckSince,
+  yearMs,
+} from '../run.ts'
 import type { Trouble } from '../setting.ts'
 import { World } from '../world.ts'
 import { SimCoordinators } from './coordinators.ts'
@@ -37,7 +47,7 @@ export async function simulateFlows({ seed, years, weather, log }: RunOptions): 
     }
   }
   report.flows.coordinator_crashes = coordinators.crashes
-  return { ...report, events: world.events.made }
+  return { ...report, probeCrashes: world.crashes.counts, events: world.events.made }
 }
 
 function makeWorld(random: Random, seed: bigint, log: RunOptions['log']): { world: World; coordinators: SimCoordinators } {
@@ -46,6 +56,7 @@ function makeWorld(random: Random, seed: bigint, log: RunOptions['log']): { worl
   log?.(`seed ${seed}: ${JSON.stringify(setting.rules)}, ${setting.probes.length} probes, ${JSON.stringify(flowSetting)}`)
   let coordinators: SimCoordinators | undefined
   const world = new World(setting, random, {
+    probesDie: true,
     ...(log === undefined ? {} : { log }),
     coordination: (around, holders) => {
       coordinators = new SimCoordinators(around, holders, flowSetting, random.stream('coordinators'))
@@ -68,7 +79,7 @@ function account(report: FlowReport, world: World, coordinators: SimCoordinators
   const { outages, violations } = judgeHistory({ setting, troubles, pages, watches, failedMails })
   report.stretches += 1
   report.outages.push(...outages)
-  report.violations.push(...violations, ...judgeFlows(history))
+  report.violations.push(...violations, ...judgeFlows(history), ...brokenPromises(world, rested))
   for (const { atMs, what } of faults) report.violations.push({ kind: 'flow_fault', atMs, what })
   for (const { kind } of pages) report.pages[kind] += 1
   addHistory(report.flows, history, outages, (atMs) => gateways.workAt(atMs))

@@ -1,6 +1,6 @@
 /** An incident as its commits told of it, with its whole log. */
 import type { VoteView } from '../../../coordinator/core/evidence.ts'
-import type { Page } from '../world.ts'
+import type { Page } from '../pages.ts'
 import type { StoredEvent, StoredIncident } from './store.ts'
 
 /** `at_ms` is what the log says, by whatever clock; `committedMs` is when it became true. */

@@ -1,0 +1,33 @@
+/** What the judgement has told people, as the oracle reads it. */
+import type { Effect, VoteView } from '../../coordinator/core/evidence.ts'
+
+export type Page = {
+  atMs: number
+  kind: 'down' | 'past' | 'unconfirmed'
+  sinceMs: number
+  votes: VoteView[]
+  resolvedMs: number | null
+  /** When a phone first rang because of it, null where none did; absent where no gateway is simulated. */
+  toldMs?: number | null
+}
+
+export type PagingEffect = Exclude<Effect, { kind: 'ask' | 'sender_blocked' | 'block_ended' }>
+
+/** Adds it to the pages, or ends them; returns the line for the log. */
+export function carryOut(pages: Page[], effect: PagingEffect, votes: VoteView[], atMs: number): string {
+  if (effect.kind === 'resolve_incident') {
+    for (const page of pages) page.resolvedMs ??= atMs
+    return 'RESOLVED'
+  }
+  if (effect.kind === 'past_incident') {
+    const { since_ms: sinceMs, votes: pastVotes } = effect
+    pages.push({ atMs, kind: 'past', sinceMs, votes: pastVotes, resolvedMs: atMs })
+    return `PAGE past since ${new Date(sinceMs).toISOString()}`
+  }
+  const open = pages.findLast((page) => page.resolvedMs === null)
+  const kind = effect.kind === 'confirm_incident' ? 'down' : effect.incident_kind
+  if (effect.kind === 'confirm_incident' && open !== undefined) open.resolvedMs = atMs
+  const told = effect.votes.length > 0 ? effect.votes : votes
+  pages.push({ atMs, kind, sinceMs: effect.since_ms, votes: told, resolvedMs: null })
+  return `PAGE ${kind}: ${effect.votes.map(({ probe_id, vote, outcome }) => `${probe_id} ${vote} ${outcome ?? ''}`).join(', ')}`
+}
