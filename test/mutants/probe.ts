@@ -1,6 +1,11 @@
 /** Mutations of the probe: what it calls a return, and when it tests again. */
 import type { Mutant } from './mutant.ts'
 
+const deaths = {
+  file: 'test/sim/probe-crashes.test.ts',
+  test: 'over some seeds a probe dies at every point, and none breaks its word',
+}
+
 export const probeMutants: Mutant[] = [
   {
     name: 'late-mail-passes',
@@ -42,5 +47,37 @@ export const probeMutants: Mutant[] = [
       file: 'test/unit/probe-retest.test.ts',
       test: 'a sequence over a restart > puts the re-test off for no longer than before, where the machine has booted hours behind',
     },
+  },
+  {
+    name: 'mail-before-its-slot-is-written-down',
+    file: 'probe/trips.ts',
+    find: `    let afterwards = (): void => {}
+    const began`,
+    replace: `    this.#perform({ order, state: first.state }, first.effects.splice(0))
+    let afterwards = (): void => {}
+    const began`,
+    why: 'A slot is written down before its mail is sent, so that it never runs twice.',
+    caughtBy: deaths,
+  },
+  {
+    name: 'trip-ends-before-its-result-is-kept',
+    file: 'probe/trips.ts',
+    find: `    return store.transaction(() => {
+      const ended`,
+    replace: `    if (next.state.phase === 'over') journal.end(order.id, next.state.back !== null, this.#now().wallMs)
+    return store.transaction(() => {
+      const ended`,
+    why: 'A trip is over when its result stands in the spool, not before.',
+    caughtBy: deaths,
+  },
+  {
+    name: 'result-kept-without-its-retest',
+    file: 'probe/trips.ts',
+    find: `    return store.transaction(() => {
+      const ended`,
+    replace: `    return ((work: () => () => void) => work())(() => {
+      const ended`,
+    why: 'A lost test and the re-test that it brings about are written down in one transaction.',
+    caughtBy: deaths,
   },
 ]
