@@ -27,7 +27,7 @@ const plan = planOf(promptWorld({ ...rules, vantages: 1, quorum: 1, mode: 'seed'
 const assignment = { id: 'a', generation: 1, epoch_ms: 0, phase_ms: 0, first_slot: 0, last_slot: null, plan }
 const orderOf = (id: string, slot: number): TestOrder => slotOrder(id, assignment, slot, slot * 1000)
 const resultOf = (id: string, outcome: string, cause = 'slot'): SpoolRecord =>
-  ({ kind: 'result', id, body: { id, outcome, cause, finished_at: 5000 } }) as SpoolRecord
+  ({ kind: 'result', id, body: { id, outcome, cause, finished_uptime_ms: 5000 } }) as SpoolRecord
 
 describe('the word of a probe is broken', () => {
   const kindsOf = (history: (promises: ProbePromises) => void): string[] => {

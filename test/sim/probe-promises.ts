@@ -44,9 +44,10 @@ export class ProbePromises {
   }
 
   /** It dies. What it has just noted of a lost slot must not stand there without the re-test. */
-  died(spool: readonly SpoolRecord[], wallMs: number, hasSequence: boolean): void {
+  died(spool: readonly SpoolRecord[], uptimeMs: number, hasSequence: boolean): void {
     for (const { kind, id, body } of spool) {
-      if (kind !== 'result' || body.cause !== 'slot' || body.finished_at !== wallMs || hasSequence) continue
+      if (kind !== 'result' || body.cause !== 'slot' || Math.abs((body.finished_uptime_ms ?? 0) - uptimeMs) > 1 || hasSequence)
+        continue
       if (lost.includes(body.outcome)) this.#broken('retest_lost', `${id}: ${body.outcome}, and no re-test stands in the journal`)
     }
   }

@@ -73,9 +73,8 @@ export class SimProbe {
     this.start()
   }
 
-  /** By its own clock. */
-  get wallMs(): number {
-    return this.#wallMs()
+  get uptimeMs(): number {
+    return this.#now().monotonicMs
   }
 
   get isUp(): boolean {

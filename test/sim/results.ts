@@ -110,7 +110,7 @@ export class Results {
           overdue.push({ test_id, started_ms: started_at + probe.clock.offsetMs(nowMs), at: nowMs })
         news.troubled = true
       }
-      if (record.kind === 'late' && this.#addLateReturn(probe, record.body.id)) news.told = true
+      if (record.kind === 'late' && this.#addLateReturn(probe, record.body.test_id)) news.told = true
       if (record.kind === 'control' && this.#addControl(probe, record.body)) news.proved = true
     }
     return news

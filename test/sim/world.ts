@@ -192,7 +192,7 @@ export class World {
   #dies(probe: SimProbe, point: CrashPoint): boolean {
     const trouble = this.crashes.strike(probe.id, point, this.events.nowMs)
     if (trouble === null) return false
-    this.promises.died(probe.spool, probe.wallMs, probe.disk.sequences().length > 0)
+    this.promises.died(probe.spool, probe.uptimeMs, probe.disk.sequences().length > 0)
     this.#troubles.push(trouble)
     this.#begin(trouble)
     this.events.at(trouble.toMs, () => this.#end(trouble))
