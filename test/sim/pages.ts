@@ -11,10 +11,18 @@ export type Page = {
   toldMs?: number | null
 }
 
-export type PagingEffect = Exclude<Effect, { kind: 'ask' | 'sender_blocked' | 'block_ended' }>
+/** What a judgement brings about besides tests. */
+export type JudgedEffect = Exclude<Effect, { kind: 'ask' }>
+/** Of a block nobody is told but in a notice. */
+type PagingEffect = Exclude<JudgedEffect, { kind: 'sender_blocked' | 'block_ended' }>
 
 /** Adds it to the pages, or ends them; returns the line for the log. */
-export function carryOut(pages: Page[], effect: PagingEffect, votes: VoteView[], atMs: number): string {
+export function carryOut(pages: Page[], effect: JudgedEffect, votes: VoteView[], atMs: number): string {
+  if (effect.kind === 'sender_blocked' || effect.kind === 'block_ended') return `notice ${effect.kind} ${effect.probe_id}`
+  return tell(pages, effect, votes, atMs)
+}
+
+function tell(pages: Page[], effect: PagingEffect, votes: VoteView[], atMs: number): string {
   if (effect.kind === 'resolve_incident') {
     for (const page of pages) page.resolvedMs ??= atMs
     return 'RESOLVED'

@@ -12,7 +12,7 @@ import type { SpoolRecord } from './journal.ts'
 import type { CrashPoint } from './life.ts'
 import { Links } from './links.ts'
 import { MailWorld } from './mail.ts'
-import { carryOut, type Page, type PagingEffect } from './pages.ts'
+import { carryOut, type JudgedEffect, type Page } from './pages.ts'
 import { SimProbe } from './probe.ts'
 import { ProbeCrashes } from './probe-crashes.ts'
 import { ProbePromises } from './probe-promises.ts'
@@ -235,9 +235,7 @@ export class World {
     this.#probe(job.probeId)?.startJob({ id: job.id, cause: job.cause, plan: planOf(this.setting) })
   }
 
-  #carryOut(effect: Exclude<Effect, { kind: 'ask' }>, votes: VoteView[]): void {
-    // Nobody is told of it but in a notice.
-    if (effect.kind === 'sender_blocked' || effect.kind === 'block_ended') return
+  #carryOut(effect: JudgedEffect, votes: VoteView[]): void {
     const said = carryOut(this.pages, effect, votes, this.events.nowMs)
     this.#note(() => said)
   }
