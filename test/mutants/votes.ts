@@ -96,8 +96,8 @@ export const verdictMutants: Mutant[] = [
   {
     name: 'partner-clears-the-probe',
     file: 'coordinator/core/probe-health.ts',
-    find: 'next.reference === trip.reference && next.started_ms',
-    replace: 'next.reference !== trip.reference && next.started_ms',
+    find: 'next.started_ms > trip.started_ms',
+    replace: 'next.started_ms < trip.started_ms',
     why: 'A reference that answers the next trip was not out of order: the loss was on the side of the probe.',
     caughtBy: {
       file: health,

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { type ControlTrip, healthBeside, type OwnTest, type SideReturn } from '../../coordinator/core/probe-health.ts'
 import { type ControlTripCase, controlTripCases } from '../support/control-trip-cases.ts'
 
+/** By their whole names, by which the mutants know them. */
+const named = controlTripCases.map((known): [string, ControlTripCase] => [known.what, known])
 const timeoutS = 600
 const lasting = (outcome: OwnTest['outcome'], seconds: number): OwnTest => ({
   outcome,
@@ -24,11 +26,11 @@ const besideOf = (ran: OwnTest, { trips, elsewhereAtS, toCustomerAtS }: Omit<Con
 }
 
 describe('the control trips beside a test', () => {
-  test.each(controlTripCases)('$what', ({ doubted, proved, ...known }) => {
+  test.each(named)('%s', (_, { doubted, proved, ...known }) => {
     expect(besideOf(lasting('timeout', 600), known)).toEqual({ doubted, proved })
   })
 
-  test.each(controlTripCases)('$what, and the clock was set back meanwhile', ({ doubted, proved, ...known }) => {
+  test.each(named)('%s, and the clock was set back meanwhile', (_, { doubted, proved, ...known }) => {
     expect(besideOf(lasting('timeout', 16), known)).toEqual({ doubted, proved })
   })
 
