@@ -49,7 +49,9 @@ describe('a monitor whose mail goes elsewhere', () => {
     expect(await monitor.state()).toMatchObject({ decision: 'pending', state: { suspicion: null } })
     await askAgain()
     await answer({ eu: back })
-    expect((await monitor.state()).decision).toBe('up')
+    // What the others have lost before is shown, and suspects nothing.
+    expect(await monitor.state()).toMatchObject({ decision: 'partial', state: { watched: true, suspicion: null } })
+    expect(await monitor.pages()).toEqual([])
   })
 
   test('shows and counts no test of the old target, however late it is told of', async () => {
