@@ -62,6 +62,28 @@ export const quorumMutants: Mutant[] = [
 
 export const verdictMutants: Mutant[] = [
   {
+    name: 'unknown-clock-not-estimated',
+    file: 'coordinator/core/probe-clock.ts',
+    find: 'return Math.abs(seemsMs) <= wayMsMax ? null : seemsMs',
+    replace: 'return Math.abs(seemsMs) >= wayMsMax ? null : seemsMs',
+    why: 'A probe that does not know its clock is put right by when it sealed its batch.',
+    caughtBy: {
+      file: 'test/sim/probe-clocks.test.ts',
+      test: 'mode fast > the clock of eu is 540 s behind: an outage (refused) is told of as if it knew',
+    },
+  },
+  {
+    name: 'future-tests-hide-new-ones',
+    file: 'coordinator/store/judging.ts',
+    find: 'r.started_at <= ',
+    replace: 'r.started_at >= ',
+    why: 'Where a clock was ahead and has been set right, the tests since are read.',
+    caughtBy: {
+      file: 'test/flow/judge-clocks.test.ts',
+      test: 'where a clock was ahead and has been set right, the newest tests are seen among the old ones',
+    },
+  },
+  {
     name: 'proof-of-health-not-required',
     file: 'coordinator/core/verdict.ts',
     find: 'proof_started_ms !== null && proof_started_ms >= started_ms',

@@ -7,7 +7,16 @@ import type { SpoolRecord } from './journal.ts'
 import type { SimProbe } from './probe.ts'
 import type { Seats } from './seats.ts'
 
-export type SimJob = GivenJob & { probeId: string; cause: 'confirm' | 'open' | 'test_now'; expiresMs: number; sent: boolean }
+export type SimJob = GivenJob & {
+  probeId: string
+  cause: 'confirm' | 'open' | 'test_now'
+  givenMs: number
+  expiresMs: number
+  sent: boolean
+}
+
+/** `sealedAtMs`: when it was sent, by the clock of the probe. */
+export type SimBatch = { records: readonly SpoolRecord[]; sealedAtMs: number }
 
 export type Surroundings = {
   events: Events
@@ -48,7 +57,7 @@ export type Coordination = {
   start(): void
   /** Healthy slots passed by: the newest test of each vantage is a good one, and nothing is left of older troubles. */
   fold(): void
-  ingest(probe: SimProbe, records: readonly SpoolRecord[]): void
+  ingest(probe: SimProbe, batch: SimBatch): void
   /** A mail of the probe has come back since then. */
   hasPassed(probeId: string, sinceMs: number): boolean
   /** What waits for this probe, as it opens a session. */

@@ -4,9 +4,8 @@
  */
 import type { MonitorState } from '../../coordinator/core/evidence.ts'
 import { initialMonitorState, isQuiet, judge } from '../../coordinator/core/judgement.ts'
-import type { Coordination, SimJob, Surroundings } from './coordination.ts'
+import type { Coordination, SimBatch, SimJob, Surroundings } from './coordination.ts'
 import { Jobs } from './jobs.ts'
-import type { SpoolRecord } from './journal.ts'
 import type { SimProbe } from './probe.ts'
 import { Results } from './results.ts'
 import { Seats } from './seats.ts'
@@ -75,8 +74,8 @@ export class SimCoordinator implements Coordination {
     this.#judge()
   }
 
-  ingest(probe: SimProbe, records: readonly SpoolRecord[]): void {
-    const { told, troubled, proved } = this.#results.ingest(probe, records, this.seats, this.#jobs.given)
+  ingest(probe: SimProbe, batch: SimBatch): void {
+    const { told, troubled, proved } = this.#results.ingest(probe, batch, this.seats, this.#jobs.given)
     if (troubled || (told && !this.isQuiet) || (proved && this.#awaitingProof.has(probe.id)))
       this.#planJudgement(this.#around.events.nowMs)
   }

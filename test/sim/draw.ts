@@ -1,6 +1,7 @@
 /** Worlds and troubles drawn from a seed. */
 import { hourMs, minuteMs, secondMs } from '../../common/durations.ts'
 import type { MonitorRules } from '../../coordinator/core/evidence.ts'
+import type { ClockSetting } from './machine-clock.ts'
 import type { Random } from './random.ts'
 import type { MailFault, ProbeSetting, Trouble, WorldSetting } from './setting.ts'
 
@@ -49,14 +50,20 @@ function drawProbes(random: Random, rules: MonitorRules, spares: number): ProbeS
     return {
       id: region,
       domain: { region, asn, return_domain: `${region}.probe.example` },
-      clock: {
-        driftPpm: random.between(-50, 50),
-        // Most machines keep time; some nobody has synchronised.
-        aheadMs: random.chance(0.85) ? random.between(-50, 50) : random.between(-300, 300) * secondMs,
-        readingErrorMs: random.between(-20, 20),
-      },
+      clock: drawClock(random),
     }
   })
+}
+
+/** Most machines keep time; some nobody has synchronised, and of these some do not know it. */
+function drawClock(random: Random): ClockSetting {
+  const driftPpm = random.between(-50, 50)
+  const kept = random.chance(0.85)
+  const aheadMs = kept ? random.between(-50, 50) : random.between(-300, 300) * secondMs
+  const readingErrorMs = random.between(-20, 20)
+  if (kept || random.chance(0.6)) return { driftPpm, aheadMs, readingErrorMs }
+  // Documents from further ahead are refused (common/wire/seal.ts), and those that are ten minutes old (batchAgeMsMax).
+  return { driftPpm, aheadMs: random.between(-540, 50) * secondMs, readingErrorMs: null }
 }
 
 const faults: MailFault[] = [

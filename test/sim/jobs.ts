@@ -1,6 +1,5 @@
 /** The signed one-off orders that coordinators have given, as their store holds them. */
 import { jobStartMsMax } from '../../common/limits.ts'
-import type { GivenJob } from '../../coordinator/core/admission.ts'
 import type { SimJob, Surroundings } from './coordination.ts'
 import { domainOf } from './seats.ts'
 
@@ -13,7 +12,7 @@ export class Jobs {
   }
 
   /** For admission. */
-  get given(): ReadonlyMap<string, GivenJob> {
+  get given(): ReadonlyMap<string, SimJob> {
     return this.#byId
   }
 
@@ -30,7 +29,7 @@ export class Jobs {
       target_domain: domainOf(plan.target.address),
       generation: 1,
     }
-    const job = { ...whose, probeId, cause, expiresMs: events.nowMs + jobStartMsMax, sent: false }
+    const job = { ...whose, probeId, cause, givenMs: events.nowMs, expiresMs: events.nowMs + jobStartMsMax, sent: false }
     this.#byId.set(id, job)
     note(() => `asks ${probeId} (${cause})`)
     onJob(job)

@@ -1,6 +1,6 @@
 /** The links between probes and coordinator: sessions that break and are opened again, frames that arrive or do not. */
+import type { SimBatch } from './coordination.ts'
 import type { Events } from './events.ts'
-import type { SpoolRecord } from './journal.ts'
 import type { SimProbe } from './probe.ts'
 import type { Random } from './random.ts'
 import type { WorldSetting } from './setting.ts'
@@ -13,7 +13,7 @@ export type LinkSurroundings = {
   isOpen: (probe: SimProbe) => boolean
   /** Whether what the coordinator says reaches the probe. */
   ordersPass: (probe: SimProbe) => boolean
-  deliver: (probe: SimProbe, records: readonly SpoolRecord[]) => void
+  deliver: (probe: SimProbe, batch: SimBatch) => void
   onOpen: (probe: SimProbe) => void
   onChange: () => void
   note: (line: () => string) => void
@@ -94,11 +94,12 @@ export class Links {
     if (session === undefined || !session.connected || session.sending || probe.spool.length === 0) return
     session.sending = true
     const { number } = session
+    const sealedAtMs = wholeSecond(probe.clock.wallMs(this.#around.events.nowMs + gatherMs))
     this.#around.events.after(gatherMs + this.#latency(), () => {
       if (session.number !== number || !session.connected) return
       session.sending = false
       const records = [...probe.spool]
-      this.#around.deliver(probe, records)
+      this.#around.deliver(probe, { records, sealedAtMs })
       const { random, setting, ordersPass } = this.#around
       if (!ordersPass(probe) || random.chance(setting.chances.unacknowledged)) {
         this.#around.note(() => `${probe.id} gets no acknowledgement`)
@@ -149,3 +150,6 @@ export class Links {
     return this.#around.random.between(low, high)
   }
 }
+
+/** As a document tells when it was sealed (common/wire/seal.ts). */
+export const wholeSecond = (atMs: number): number => Math.floor(atMs / 1000) * 1000

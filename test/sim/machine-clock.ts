@@ -6,11 +6,11 @@ export type ClockSetting = {
   driftPpm: number
   /** What the wall clock is ahead of true time. */
   aheadMs: number
-  /** The error of what NTP says of it. */
-  readingErrorMs: number
+  /** The error of what NTP says of it; null where NTP does not answer. */
+  readingErrorMs: number | null
 }
 
-/** As probe/clock.ts: the offset is asked for every hour, so that a jump is noticed that late. */
+/** As probe/clock.ts: the offset is asked for every hour, and known to be another as soon as somebody sets the clock. */
 const readEveryMs = hourMs
 
 export class MachineClock {
@@ -27,7 +27,7 @@ export class MachineClock {
     this.#aheadMs = setting.aheadMs
     this.#setMs = bootedMs
     this.#readMs = bootedMs
-    this.#reading = -setting.aheadMs + setting.readingErrorMs
+    this.#reading = -setting.aheadMs + this.#readingErrorMs
   }
 
   wallMs(trueMs: number): number {
@@ -48,28 +48,23 @@ export class MachineClock {
     return this.#bootedMs + monotonicMs / (1 + this.#setting.driftPpm / 1e6)
   }
 
-  reading = (trueMs: number): { offsetMs: number; errorMs: number } => ({
-    offsetMs: this.offsetMs(trueMs),
-    errorMs: Math.abs(this.#setting.readingErrorMs),
-  })
-
   /** What the probe knows that its wall clock lacks. */
-  offsetMs(trueMs: number): number {
+  reading(trueMs: number): { offsetMs: number; errorMs: number } | null {
+    if (this.#setting.readingErrorMs === null) return null
+    return { offsetMs: this.#offsetMs(trueMs), errorMs: Math.abs(this.#readingErrorMs) }
+  }
+
+  #offsetMs(trueMs: number): number {
     if (trueMs - this.#readMs >= readEveryMs) {
       this.#readMs = trueMs - ((trueMs - this.#readMs) % readEveryMs)
-      this.#reading = -this.#ahead(this.#readMs) + this.#setting.readingErrorMs
+      this.#reading = -this.#ahead(this.#readMs) + this.#readingErrorMs
     }
     return this.#reading
   }
 
-  /** How wrong a time is that has been put right by what is known. */
-  errorMs(trueMs: number): number {
-    return this.#ahead(trueMs) + this.offsetMs(trueMs)
-  }
-
   /** Sets the wall clock forward or back. */
   jump(trueMs: number, byMs: number): void {
-    this.offsetMs(trueMs)
+    this.#reading = this.#offsetMs(trueMs) - byMs
     this.#aheadMs = this.#ahead(trueMs) + byMs
     this.#setMs = trueMs
   }
@@ -79,7 +74,11 @@ export class MachineClock {
     this.#aheadMs = this.#setting.aheadMs
     this.#setMs = trueMs
     this.#readMs = trueMs
-    this.#reading = -this.#aheadMs + this.#setting.readingErrorMs
+    this.#reading = -this.#aheadMs + this.#readingErrorMs
+  }
+
+  get #readingErrorMs(): number {
+    return this.#setting.readingErrorMs ?? 0
   }
 
   #ahead(trueMs: number): number {

@@ -1,15 +1,18 @@
 /** What is known of the tests: coordinator/store/ingest.ts and the queries of store/judging.ts, retold in memory. */
 import { domainOf } from '../../common/mail/headers.ts'
 import type { Outcome, TestResult } from '../../common/wire/test.ts'
-import { admit, type GivenJob } from '../../coordinator/core/admission.ts'
+import { admit } from '../../coordinator/core/admission.ts'
 import type { TestEvidence } from '../../coordinator/core/diagnosis.ts'
 import type { Evidence, MonitorState, VantageEvidence } from '../../coordinator/core/evidence.ts'
 import { isLateNews } from '../../coordinator/core/past-outage.ts'
+import { estimateLackMs } from '../../coordinator/core/probe-clock.ts'
 import { type ControlTrip, healthBeside, type OwnTest, type SideReturn, sameTimeMs } from '../../coordinator/core/probe-health.ts'
 import { isFailure, type TestFact } from '../../coordinator/core/verdict.ts'
 import type { LateReturnRow } from '../../coordinator/store/late-returns.ts'
-import type { Surroundings } from './coordination.ts'
+import type { SimBatch, SimJob, Surroundings } from './coordination.ts'
 import type { SpoolRecord } from './journal.ts'
+import { wholeSecond } from './links.ts'
+import { type LoadedFact, loadedTests } from './loaded-tests.ts'
 import type { SimProbe } from './probe.ts'
 import { lostMs, type Seats, slotBefore, slotStartedMs } from './seats.ts'
 
@@ -17,7 +20,7 @@ type Known = {
   /** With their times by the probe's own clock. */
   tests: (TestFact & { own: OwnTest })[]
   /** The tests as evidence, since the last news of them: a judgement asks for them more often than they change. */
-  facts: TestFact[] | null
+  facts: LoadedFact[] | null
   ids: Set<string>
   overdue: { test_id: string; started_ms: number; at: number }[]
   trips: (ControlTrip & { id: string })[]
@@ -39,7 +42,7 @@ export type News = {
 
 const otherCustomer = 'other.example'
 const poolFreshMs = 45_000
-const testsKept = 60
+const testsKept = 120
 /** Words of servers are read when an incident opens: those of the newest failing tests are enough. */
 const detailsKept = 200
 
@@ -98,20 +101,24 @@ export class Results {
     }
   }
 
-  ingest(probe: SimProbe, records: readonly SpoolRecord[], seats: Seats, jobs: ReadonlyMap<string, GivenJob>): News {
+  ingest(probe: SimProbe, { records, sealedAtMs }: SimBatch, seats: Seats, jobs: ReadonlyMap<string, SimJob>): News {
     const news: News = { told: false, troubled: false, proved: false }
+    const lacksMs = this.#lackMs(probe, sealedAtMs)
     for (const record of records) {
-      if (record.kind === 'result') this.#addResult(probe, record.body, seats, jobs, news)
+      if (record.kind === 'result') {
+        const { clock_offset_ms } = record.body
+        this.#addResult(probe, { ...record.body, clock_offset_ms: clock_offset_ms ?? lacksMs }, seats, jobs, news)
+      }
       if (record.kind === 'overdue') {
         const { test_id, started_at } = record.body
         const { overdue } = this.#knownOf(probe.id)
         const nowMs = this.#around.events.nowMs
         if (!overdue.some((known) => known.test_id === test_id))
-          overdue.push({ test_id, started_ms: started_at + probe.clock.offsetMs(nowMs), at: nowMs })
+          overdue.push({ test_id, started_ms: started_at + lacksMs, at: nowMs })
         news.troubled = true
       }
       if (record.kind === 'late' && this.#addLateReturn(probe, record.body.test_id)) news.told = true
-      if (record.kind === 'control' && this.#addControl(probe, record.body)) news.proved = true
+      if (record.kind === 'control' && this.#addControl(probe, record.body, lacksMs)) news.proved = true
     }
     return news
   }
@@ -123,8 +130,10 @@ export class Results {
     const { events, probes, lastSeenMs } = this.#around
     const substitutes = Object.values(state.suspicion?.substitutes ?? {})
     const voting = probes.filter((probe) => substitutes.includes(probe.id) || seats.of(probe.id) !== undefined)
+    const asked = [state.suspicion?.since_ms, state.incident?.since_ms, this.#lateSinceMs ?? undefined]
+    const sinceMs = Math.min(...asked.filter((ms) => ms !== undefined))
     return {
-      vantages: voting.map((probe) => this.#vantage(probe, seats)),
+      vantages: voting.map((probe) => this.#vantage(probe, seats, sinceMs)),
       pool: probes
         .filter((probe) => !voting.includes(probe) && events.nowMs - lastSeenMs(probe.id) <= poolFreshMs)
         .map((probe) => ({ probe_id: probe.id, domain: probe.domain })),
@@ -168,7 +177,7 @@ export class Results {
       }),
     )
 
-  #vantage(probe: SimProbe, seats: Seats): VantageEvidence {
+  #vantage(probe: SimProbe, seats: Seats, sinceMs: number): VantageEvidence {
     const { events, plan, rules, lastSeenMs, connectedMs } = this.#around
     const nowMs = events.nowMs
     const seat = seats.of(probe.id)
@@ -176,6 +185,8 @@ export class Results {
     const toldSinceMs = nowMs - (rules.timeout_s + 60) * 1000
     known.overdue = known.overdue.filter(({ at }) => at > toldSinceMs)
     const { overdue, proofMs, passedMs } = known
+    const facts = factsOf(known, domainOf(plan.target.address), rules.timeout_s)
+    const lacksMs = this.#lackMs(probe, wholeSecond(probe.clock.wallMs(nowMs)))
     return {
       probe_id: probe.id,
       region: probe.region,
@@ -183,10 +194,10 @@ export class Results {
       planned: seat !== undefined,
       lost: nowMs - lastSeenMs(probe.id) > lostMs,
       assigned_ms: seat?.assignedMs ?? nowMs,
-      tests: factsOf(known, domainOf(plan.target.address), rules.timeout_s),
+      tests: loadedTests(facts, { nowMs, lacksMs, sinceMs, periodS: rules.period_s }),
       overdue: overdue.map(({ test_id, started_ms }) => ({ test_id, started_ms })),
       connected_ms: connectedMs(probe.id),
-      slot_started_ms: seat === undefined ? null : slotStartedMs(seat.assignment, nowMs, probe.clock.offsetMs(nowMs)),
+      slot_started_ms: seat === undefined ? null : slotStartedMs(seat.assignment, nowMs, lacksMs),
       proof_started_ms: proofMs,
       passed_ms: Number.isFinite(passedMs) ? passedMs : null,
       contradicted: 0,
@@ -194,7 +205,7 @@ export class Results {
     }
   }
 
-  #addResult(probe: SimProbe, result: TestResult, seats: Seats, jobs: ReadonlyMap<string, GivenJob>, news: News): void {
+  #addResult(probe: SimProbe, result: TestResult, seats: Seats, jobs: ReadonlyMap<string, SimJob>, news: News): void {
     const known = this.#knownOf(probe.id)
     if (known.ids.has(result.id)) return
     const admission = admit(result, seats.holdingsOf(probe.id), jobs, this.#around.events.nowMs)
@@ -203,7 +214,9 @@ export class Results {
       return
     }
     known.ids.add(result.id)
-    const rightMs = Math.min(result.clock_offset_ms ?? 0, this.#around.events.nowMs - result.finished_at)
+    const { givenMs = Number.NEGATIVE_INFINITY } = jobs.get(result.job_id ?? '') ?? {}
+    const toldByMs = Math.min(result.clock_offset_ms ?? 0, this.#around.events.nowMs - result.finished_at)
+    const rightMs = Math.max(toldByMs, givenMs - result.started_at)
     const { id, cause, attempt, first_test_id, outcome } = result
     known.tests.push({
       id,
@@ -219,8 +232,7 @@ export class Results {
     if (isFailure(outcome) && isLateNews(result.finished_at + rightMs, this.#around.events.nowMs))
       this.#lateSinceMs = Math.min(this.#lateSinceMs ?? Number.POSITIVE_INFINITY, result.started_at + rightMs)
     known.facts = null
-    known.tests.sort((a, b) => b.started_ms - a.started_ms)
-    known.tests.length = Math.min(known.tests.length, testsKept)
+    if (known.tests.length > testsKept) known.tests.shift()
     news.told = true
     if (outcome !== 'ok') news.troubled = true
     if (outcome === 'ok' || outcome === 'slow') known.passedMs = Math.max(known.passedMs, result.started_at)
@@ -252,10 +264,9 @@ export class Results {
   }
 
   /** True where the trip proves the probe's health. */
-  #addControl(probe: SimProbe, trip: Extract<SpoolRecord, { kind: 'control' }>['body']): boolean {
+  #addControl(probe: SimProbe, trip: Extract<SpoolRecord, { kind: 'control' }>['body'], rightMs: number): boolean {
     const known = this.#knownOf(probe.id)
     const { trips, returns } = known
-    const rightMs = probe.clock.offsetMs(this.#around.events.nowMs)
     if (trips.some(({ id }) => id === trip.id)) return false
     const { id, reference, started_at: started_ms } = trip
     const returned = trip.returned_at !== null
@@ -267,6 +278,12 @@ export class Results {
     return returned
   }
 
+  /** What is known of the probe's clock: by itself, or as ingest estimates it. */
+  #lackMs(probe: SimProbe, sealedAtMs: number): number {
+    const { nowMs } = this.#around.events
+    return probe.clock.reading(nowMs)?.offsetMs ?? estimateLackMs({ sealedAtMs, receivedAtMs: nowMs }) ?? 0
+  }
+
   #knownOf(probeId: string): Known {
     const known = this.#known.get(probeId)
     if (known === undefined) throw new RangeError(`Nothing is known of ${probeId}`)
@@ -274,5 +291,9 @@ export class Results {
   }
 }
 
-const factsOf = (known: Known, targetDomain: string, timeoutS: number): TestFact[] =>
-  (known.facts ??= known.tests.map(({ own, ...test }) => ({ ...test, ...healthBeside(own, known, targetDomain, timeoutS) })))
+const factsOf = (known: Known, targetDomain: string, timeoutS: number): LoadedFact[] =>
+  (known.facts ??= known.tests.map(({ own, ...test }) => ({
+    ...test,
+    told_ms: own.started_ms,
+    ...healthBeside(own, known, targetDomain, timeoutS),
+  })))

@@ -5,10 +5,9 @@
  */
 import { slotStartMs } from '../../common/timetable.ts'
 import type { VoteView } from '../../coordinator/core/evidence.ts'
-import type { Coordination, SimJob, Surroundings } from './coordination.ts'
+import type { Coordination, SimBatch, SimJob, Surroundings } from './coordination.ts'
 import { SimCoordinator } from './coordinator.ts'
 import { Events } from './events.ts'
-import type { SpoolRecord } from './journal.ts'
 import type { CrashPoint } from './life.ts'
 import { Links } from './links.ts'
 import { MailWorld } from './mail.ts'
@@ -86,7 +85,7 @@ export class World {
         !this.#has('uplink', probe.id) &&
         !this.#has('link', probe.id, { direction: 'both' }),
       ordersPass: (probe) => !this.#has('link', probe.id, { direction: 'orders' }),
-      deliver: (probe, records: readonly SpoolRecord[]) => this.#ingest(probe, records),
+      deliver: (probe, batch) => this.#ingest(probe, batch),
       onOpen: (probe) => this.#opened(probe),
       onChange: () => {
         this.coordinator.reviewSoon()
@@ -216,10 +215,10 @@ export class World {
     this.#watch()
   }
 
-  #ingest(probe: SimProbe, records: readonly SpoolRecord[]): void {
-    this.promises.told(records)
-    this.coordinator.ingest(probe, records)
-    if (records.some(({ kind, body }) => kind === 'result' && body.outcome === 'ok')) this.#watch()
+  #ingest(probe: SimProbe, batch: SimBatch): void {
+    this.promises.told(batch.records)
+    this.coordinator.ingest(probe, batch)
+    if (batch.records.some(({ kind, body }) => kind === 'result' && body.outcome === 'ok')) this.#watch()
   }
 
   #opened(probe: SimProbe): void {

@@ -5,10 +5,9 @@
  */
 import { type MaintenanceWindow, maintenanceAt } from '../../../coordinator/core/maintenance.ts'
 import { acknowledge } from '../../../coordinator/flow/incident.ts'
-import type { Coordination, SimJob, Surroundings } from '../coordination.ts'
+import type { Coordination, SimBatch, SimJob, Surroundings } from '../coordination.ts'
 import { reviewMs, wellState } from '../coordinator.ts'
 import { Jobs } from '../jobs.ts'
-import type { SpoolRecord } from '../journal.ts'
 import type { Span } from '../oracle.ts'
 import type { SimProbe } from '../probe.ts'
 import type { Random } from '../random.ts'
@@ -152,8 +151,8 @@ export class SimCoordinators implements Coordination {
     }
   }
 
-  ingest(probe: SimProbe, records: readonly SpoolRecord[]): void {
-    const { told, troubled, proved } = this.#results.ingest(probe, records, this.seats, this.#jobs.given)
+  ingest(probe: SimProbe, batch: SimBatch): void {
+    const { told, troubled, proved } = this.#results.ingest(probe, batch, this.seats, this.#jobs.given)
     const { quiet, awaiting_proof } = this.#monitor
     if (troubled || (told && !quiet) || (proved && awaiting_proof.includes(probe.id))) void this.#mark()
   }
