@@ -33,6 +33,9 @@ export type MailFate = (typeof mailFates)[number]
 /** The year 2200, the end of time on the wire: a responder's clock may say anything. */
 const stampMsMax = 7_258_118_400_000
 
+/** When and how a mail came. */
+type Arrived = Pick<ReturnedMail, 'receivedAtWallMs' | 'receivedAtMonotonicMs' | 'via'>
+
 export type Arrival = { tid: string; event: TripEvent } | { tid: string | undefined; fate: 'auto_reply' | 'foreign' }
 
 /** What a mail says, and of which test. Pure. */
@@ -114,7 +117,11 @@ function noteLate(options: MatcherOptions, past: PastTrip, event: TripEvent): Ma
   return 'late'
 }
 
-function stampedBack(mail: ReturnedMail, inbound: Extract<InboundMail, { kind: 'returned' }>): Back {
+/** What came back with a responder's stamp. */
+export function stampedBack(
+  mail: Arrived,
+  inbound: Pick<Extract<InboundMail, { kind: 'returned' }>, 'stampMs' | 'firstStampMs' | 'clockSuspect' | 'responderVersion'>,
+): Back {
   const { at, detail } = arrivalOf(mail)
   const { stampMs, firstStampMs, clockSuspect, responderVersion } = inbound
   return {
@@ -130,7 +137,7 @@ function stampedBack(mail: ReturnedMail, inbound: Extract<InboundMail, { kind: '
   }
 }
 
-const arrivalOf = ({ receivedAtWallMs, receivedAtMonotonicMs, via }: ReturnedMail): Pick<Back, 'at' | 'detail'> => ({
+const arrivalOf = ({ receivedAtWallMs, receivedAtMonotonicMs, via }: Arrived): Pick<Back, 'at' | 'detail'> => ({
   at: { wallMs: receivedAtWallMs, monotonicMs: receivedAtMonotonicMs },
   detail: { via },
 })

@@ -18,7 +18,7 @@ import type { ResultDetail, Target } from '../common/wire/test.ts'
 import type { Identity } from './identity.ts'
 import { isAboutUs } from './refusal.ts'
 import type { Failure, Instant, Sent } from './round-trip.ts'
-import { type TripOrder, targetOf } from './trip.ts'
+import { type TripOrder, targetOf, tokenWindow } from './trip.ts'
 
 export type SendingOutcome = { kind: 'sent'; sent: Sent } | { kind: 'failed'; failure: Failure }
 
@@ -34,8 +34,6 @@ export type CourierOptions = {
   policy: AddressPolicy
 }
 
-/** A token is good for so long after the deadline: late mail is still to be recognised. */
-const tokenLateS = 86_400
 /** What a token can say; the faster rhythm of an open incident may count further. */
 const tokenAttemptMax = 99
 const smtpPort = 25
@@ -84,8 +82,6 @@ function testMail(identity: CourierOptions['identity'], order: TripOrder, starte
   const { address } = targetOf(order)
   const { returnAddress } = identity
   const messageId = testMessageId(order.id, returnAddress)
-  const iat = Math.floor(startedAt.wallMs / 1000)
-  const timeoutS = order.kind === 'test' ? order.plan.timeout_s : Math.ceil(order.timeoutMs / 1000)
   const token = mintToken({
     certificate: identity.certificate(),
     probeKey: identity.keyPair.privateKey,
@@ -97,8 +93,7 @@ function testMail(identity: CourierOptions['identity'], order: TripOrder, starte
       ret: returnAddress,
       mid: messageId,
       att: order.kind === 'test' ? Math.min(order.attempt, tokenAttemptMax) : 1,
-      iat,
-      exp: iat + timeoutS + tokenLateS,
+      ...tokenWindow(order, startedAt),
     },
   })
   return buildTestMail({ token, from: returnAddress, to: address, messageId, dateMs: startedAt.wallMs, tid: order.id })

@@ -16,6 +16,8 @@ import type { Sequence } from './retest.ts'
 import { type Course, type Instant, type RoundTrip, rttMs } from './round-trip.ts'
 
 const durationMsMax = 30 * dayMs
+/** A token is good for so long after the deadline: late mail is still to be recognised. */
+const tokenLateS = 86_400
 
 export type TestOrder = {
   kind: 'test'
@@ -81,6 +83,13 @@ export function courseOf(order: TripOrder): Course {
   }
   const { timeout_s, slow_s, accept_echo } = order.plan
   return { timeoutMs: timeout_s * 1000, slowMs: slow_s * 1000, acceptEcho: accept_echo, kind: 'test' }
+}
+
+/** When the token of a test's mail is good, in seconds since the epoch. */
+export function tokenWindow(order: TripOrder, startedAt: Instant): { iat: number; exp: number } {
+  const iat = Math.floor(startedAt.wallMs / 1000)
+  const timeoutS = order.kind === 'test' ? order.plan.timeout_s : Math.ceil(order.timeoutMs / 1000)
+  return { iat, exp: iat + timeoutS + tokenLateS }
 }
 
 /** The account of a test that is over. One that outlived a boot was not run, and nobody asks what happened beside it. */

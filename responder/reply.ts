@@ -7,9 +7,16 @@ import { isMailscoutError, type MailscoutError } from '../common/errors.ts'
 import { isMailAddress } from '../common/mail/headers.ts'
 import { answerable, type LoopReason } from '../common/mail/loop-guard.ts'
 import { findTokens, headerValue, headerValues, type Message, readMessage, texts } from '../common/mail/message.ts'
-import { buildReturnedMail, returnMessageId } from '../common/mail/returned-mail.ts'
+import { buildReturnedMail, type ReturnedMail, returnMessageId } from '../common/mail/returned-mail.ts'
 import { findStamp } from '../common/mail/stamp.ts'
-import { recipientHash, returnDomainPinned, timeliness, type VerifiedToken, verifyToken } from '../common/mail/token.ts'
+import {
+  recipientHash,
+  returnDomainPinned,
+  type TimedToken,
+  timeliness,
+  type VerifiedToken,
+  verifyToken,
+} from '../common/mail/token.ts'
 import type { ResponderConfig } from './config.ts'
 
 /** What is known of the delivery apart from the mail itself. */
@@ -80,26 +87,43 @@ export function decide(question: Question): Decision {
   const recipient = recipientOf(token.rcpt, message, delivery, config.addresses)
   if (recipient === undefined) return { action: 'ignore', reason: 'other_recipient', tid }
   if (!returnDomainPinned(token.ret, config.returnDomains)) return { action: 'ignore', reason: 'return_domain_not_pinned', tid }
-  if (memory.countAnswer(certificate.sub, receivedAtMs) > answersPerHourMax)
-    return { action: 'ignore', reason: 'over_budget', tid }
+  const stamping = stampFor(verified, receivedAtMs, memory)
+  if (stamping === undefined) return { action: 'ignore', reason: 'over_budget', tid }
 
-  const firstMs = memory.firstStamp(tid, receivedAtMs)
-  const repeated = firstMs !== receivedAtMs
-  const clockSuspect = timeliness(verified, receivedAtMs) !== 'timely'
   const from = config.from ?? recipient
   const mail = buildReturnedMail({
     verified,
     originalSubject: headerValue(message, 'subject') ?? '',
     receivedLines: headerValues(message, 'received'),
-    stampMs: receivedAtMs,
-    ...(repeated ? { firstStampMs: firstMs } : {}),
-    clockSuspect,
+    ...stamping,
     responderVersion: question.version,
     from,
     messageId: returnMessageId(question.answerId, from),
     dateMs: receivedAtMs,
   })
+  const { firstStampMs, clockSuspect } = stamping
+  const repeated = firstStampMs !== undefined
   return { action: 'answer', mail, to: token.ret, from: '', tid, probeId: certificate.sub, repeated, clockSuspect }
+}
+
+/** What a genuine mail is stamped with; `firstStampMs` where an earlier copy of it has been answered. */
+export type Stamping = Pick<ReturnedMail, 'stampMs' | 'firstStampMs' | 'clockSuspect'>
+/** As much of a verified token as its stamp needs. */
+export type Genuine = TimedToken & {
+  certificate: Pick<VerifiedToken['certificate'], 'sub'>
+  token: Pick<VerifiedToken['token'], 'tid'>
+}
+
+/** budget → first stamp → the token's times. Undefined where the answers of this probe are spent; never because of a clock. */
+export function stampFor(genuine: Genuine, receivedAtMs: number, memory: Memory): Stamping | undefined {
+  const { certificate, token } = genuine
+  if (memory.countAnswer(certificate.sub, receivedAtMs) > answersPerHourMax) return undefined
+  const firstMs = memory.firstStamp(token.tid, receivedAtMs)
+  return {
+    stampMs: receivedAtMs,
+    ...(firstMs === receivedAtMs ? {} : { firstStampMs: firstMs }),
+    clockSuspect: timeliness(genuine, receivedAtMs) !== 'timely',
+  }
 }
 
 /** The first candidate that verifies, or why the last did not. */

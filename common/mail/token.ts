@@ -73,10 +73,12 @@ export function verifyToken(text: string, rootKeysX: readonly string[]): Verifie
   return { certificate, token, text }
 }
 
+/** What the times of a verified token are read from. */
+export type TimedToken = { certificate: Pick<CertificateClaims, 'nbf' | 'exp'>; token: Pick<TokenClaims, 'iat' | 'exp'> }
 export type Timeliness = 'timely' | 'not_yet_valid' | 'expired'
 
 /** What the reader's own clock says about certificate and token; never a reason to leave a genuine mail unanswered. */
-export function timeliness({ certificate, token }: VerifiedToken, nowMs: number): Timeliness {
+export function timeliness({ certificate, token }: TimedToken, nowMs: number): Timeliness {
   if (nowMs < Math.max(certificate.nbf, token.iat) * 1000 - clockToleranceMs) return 'not_yet_valid'
   if (nowMs > Math.min(certificate.exp, token.exp) * 1000 + clockToleranceMs) return 'expired'
   return 'timely'
