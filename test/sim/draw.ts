@@ -1,5 +1,5 @@
 /** Worlds and troubles drawn from a seed. */
-import { hourMs, minuteMs, secondMs } from '../../common/durations.ts'
+import { dayMs, hourMs, minuteMs, secondMs } from '../../common/durations.ts'
 import type { MonitorRules } from '../../coordinator/core/evidence.ts'
 import type { ClockSetting } from './machine-clock.ts'
 import type { Random } from './random.ts'
@@ -26,6 +26,10 @@ export function drawSetting(random: Random): WorldSetting {
     startMs,
     rules,
     probes: drawProbes(random, rules, random.pick([0, 0, 1, 2])),
+    responder: {
+      driftPpm: random.chance(0.7) ? random.between(-0.5, 0.5) : random.between(-50, 50),
+      aheadMs: random.chance(0.7) ? random.between(-2, 2) * secondMs : sign(random) * random.spread(secondMs, 3 * dayMs),
+    },
     references: random.pick([1, 2, 3]),
     greylistMs: random.chance(0.3) ? random.between(30 * secondMs, rules.timeout_s * 500) : null,
     busy: random.chance(0.3),
@@ -66,12 +70,15 @@ function drawClock(random: Random): ClockSetting {
   return { driftPpm, aheadMs: random.between(-540, 50) * secondMs, readingErrorMs: null }
 }
 
+const sign = (random: Random): number => (random.chance(0.5) ? 1 : -1)
+
 const faults: MailFault[] = [
   'dropped',
   'closed',
   'refused',
   'deferred',
   'tls',
+  'auth',
   'dns_missing',
   'dns_silent',
   'swallowed',
@@ -79,6 +86,8 @@ const faults: MailFault[] = [
   'bounced',
   'held',
   'unstamped',
+  'return_lost',
+  'return_held',
 ]
 
 export type Weather = {
@@ -89,15 +98,13 @@ export type Weather = {
 /** The troubles of one bad stretch that begins at `atMs`: one, and often others beside it. */
 export function drawTroubles(random: Random, setting: WorldSetting, atMs: number, weather: Weather): Trouble[] {
   const outage = weather.outages && random.chance(0.4)
-  const first = outage ? drawOutage(random, setting, atMs) : drawOther(random, setting, atMs)
+  const other = (fromMs: number) => drawOther(random, setting, fromMs, weather)
+  const first = outage ? drawOutage(random, setting, atMs) : other(atMs)
   const others = random.chance(0.5) ? random.whole(1, 3) : 0
   const lastsMs = Math.max(first.toMs - first.fromMs, setting.rules.period_s * 1000)
   // Some begin before the first, so that an outage also meets vantages and links that are out of order already.
   const from = () => Math.round(atMs + random.between(0, 1.2) * lastsMs)
-  const troubles = [
-    first,
-    ...Array.from({ length: others }, () => drawOther(random, setting, random.chance(0.4) ? atMs : from())),
-  ]
+  const troubles = [first, ...Array.from({ length: others }, () => other(random.chance(0.4) ? atMs : from()))]
   if (!outage || others === 0 || random.chance(0.5)) return troubles
   const laterMs = Math.round(random.spread(30 * secondMs, 2 * hourMs))
   return [{ ...first, fromMs: first.fromMs + laterMs, toMs: first.toMs + laterMs }, ...troubles.slice(1)]
@@ -109,7 +116,7 @@ function drawOutage(random: Random, { rules }: WorldSetting, fromMs: number): Tr
   return { kind: 'mail', fault: random.pick(faults), regions: null, fromMs, toMs: Math.round(fromMs + lasts) }
 }
 
-function drawOther(random: Random, setting: WorldSetting, fromMs: number): Trouble {
+function drawOther(random: Random, setting: WorldSetting, fromMs: number, weather: Weather): Trouble {
   const probe = random.pick(setting.probes).id
   const until = (lastsMs: number) => ({ fromMs, toMs: Math.round(fromMs + lastsMs) })
   const kinds = [
@@ -117,6 +124,8 @@ function drawOther(random: Random, setting: WorldSetting, fromMs: number): Troub
     'glitch',
     'region',
     'region',
+    'brownout',
+    'blocked',
     'crash',
     'crash',
     'uplink',
@@ -127,6 +136,7 @@ function drawOther(random: Random, setting: WorldSetting, fromMs: number): Troub
     'references',
     'coordinator',
     'greylist',
+    'responder',
   ] as const
   switch (random.pick(kinds)) {
     case 'glitch':
@@ -144,6 +154,20 @@ function drawOther(random: Random, setting: WorldSetting, fromMs: number): Troub
         regions: [random.pick(setting.probes).domain.region],
         ...until(random.spread(10 * secondMs, 6 * hourMs)),
       }
+    case 'brownout':
+      // Where no outage may be, most mails come through.
+      return {
+        kind: 'brownout',
+        share: Math.round(random.between(0.05, weather.outages ? 0.95 : 0.5) * 100) / 100,
+        ...until(random.spread(minuteMs, 3 * hourMs)),
+      }
+    case 'blocked':
+      return {
+        kind: 'blocked',
+        way: random.pick(['refused', 'refused', 'deferred', 'bounced']),
+        regions: random.chance(0.8) ? [random.pick(setting.probes).domain.region] : null,
+        ...until(random.spread(minuteMs, 3 * hourMs)),
+      }
     case 'crash':
       return { kind: 'crash', probe, reboot: random.chance(0.3), ...until(random.spread(secondMs, 3 * hourMs)) }
     case 'uplink':
@@ -156,18 +180,25 @@ function drawOther(random: Random, setting: WorldSetting, fromMs: number): Troub
         ...until(random.spread(secondMs, 5 * hourMs)),
       }
     case 'inbox':
-      return { kind: 'inbox', probe, ...until(random.spread(30 * secondMs, 3 * hourMs)) }
+      return { kind: 'inbox', probe, loses: random.chance(0.3), ...until(random.spread(30 * secondMs, 3 * hourMs)) }
     case 'clock':
       return {
         kind: 'clock',
         probe,
-        byMs: Math.round((random.chance(0.5) ? 1 : -1) * random.spread(secondMs, hourMs)),
+        byMs: Math.round(sign(random) * random.spread(secondMs, hourMs)),
         ...until(random.spread(minuteMs, 3 * hourMs)),
       }
     case 'references':
       return { kind: 'references', ...until(random.spread(minuteMs, 3 * hourMs)) }
     case 'coordinator':
       return { kind: 'coordinator', ...until(random.spread(secondMs, hourMs)) }
+    case 'responder':
+      return {
+        ...(random.chance(0.5)
+          ? { kind: 'responder_state' }
+          : { kind: 'responder_clock', byMs: Math.round(sign(random) * random.spread(secondMs, 2 * dayMs)) }),
+        ...until(random.spread(secondMs, 5 * hourMs)),
+      }
     case 'greylist':
       return { kind: 'greylist_forgotten', ...until(0) }
   }

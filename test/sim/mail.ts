@@ -1,11 +1,20 @@
 /** The mail world: what becomes of one attempt to send a mail, given the troubles of the moment. */
 import type { ResultDetail } from '../../common/wire/test.ts'
-import type { Failure } from '../../probe/round-trip.ts'
+import { stampedBack } from '../../probe/match.ts'
+import type { Failure, Instant, TripEvent } from '../../probe/round-trip.ts'
+import type { Stamping } from '../../responder/reply.ts'
 import type { Random } from './random.ts'
-import { isActive, type MailFault, type Trouble, type WorldSetting } from './setting.ts'
+import { SimResponder, type TestMail } from './responder.ts'
+import { isActive, type MailFault, meets, type Trouble, type WorldSetting } from './setting.ts'
 
 /** A mail on its way back to the probe. */
-export type Homecoming = { atMs: number; kind: 'returned' | 'echo' | 'bounce' }
+export type Homecoming = { atMs: number } & (
+  | { kind: 'returned'; stamp: Stamping }
+  | { kind: 'echo' | 'bounce' | 'policy_bounce' }
+)
+
+/** A test mail to the customer, and where it comes from. */
+export type CustomerMail = TestMail & { region: string }
 
 export type Carried = {
   /** When the dialogue with the server has ended. */
@@ -17,6 +26,7 @@ export type Carried = {
 }
 
 type FailureKind = Failure['outcome']
+type Blocking = Extract<Trouble, { kind: 'blocked' }>
 
 /** Mail servers that cannot deliver try again after so long (Postfix: minimal_backoff_time). */
 export const queueRetryMs = 300_000
@@ -32,6 +42,22 @@ const failing = (outcome: FailureKind, permanent: boolean): Failure => ({
   detail: {} as ResultDetail,
 })
 
+/** What a mail that is home tells the trip, by the rules of the probe. */
+export function arrivalOf(home: Homecoming, at: Instant): TripEvent {
+  const arrived = { receivedAtWallMs: at.wallMs, receivedAtMonotonicMs: at.monotonicMs, via: 'smtp' } as const
+  switch (home.kind) {
+    case 'returned':
+      return { kind: 'returned', back: stampedBack(arrived, { ...home.stamp, responderVersion: 'sim' }) }
+    case 'echo':
+      return { kind: 'echo', back: { at, stampAtMs: null, detail: {} } }
+    default:
+      return { kind: 'bounce', blocked: home.kind === 'policy_bounce', detail: {} }
+  }
+}
+
+/** A server that can be talked to; who is not let in hears that before anything else. */
+const answers = ({ outcome }: Failure): boolean => !['unreachable', 'tls', 'dns'].includes(outcome)
+
 /** Faults of the dialogue: how it ends, and whether at once. */
 const dialogueFaults: Partial<Record<MailFault, { failure: Failure; hangs: boolean }>> = {
   dropped: { failure: failing('unreachable', false), hangs: true },
@@ -39,11 +65,13 @@ const dialogueFaults: Partial<Record<MailFault, { failure: Failure; hangs: boole
   refused: { failure: failing('refused', true), hangs: false },
   deferred: { failure: failing('deferred', false), hangs: false },
   tls: { failure: failing('tls', false), hangs: false },
+  auth: { failure: failing('auth', false), hangs: false },
   dns_missing: { failure: failing('dns', true), hangs: false },
   dns_silent: { failure: failing('dns', false), hangs: true },
 }
 
 export class MailWorld {
+  readonly responder: SimResponder
   readonly #setting: WorldSetting
   readonly #random: Random
   readonly #troubles: () => readonly Trouble[]
@@ -54,6 +82,7 @@ export class MailWorld {
     this.#setting = setting
     this.#random = random
     this.#troubles = troubles
+    this.responder = new SimResponder(setting, troubles)
   }
 
   forgetGreylist(): void {
@@ -66,19 +95,22 @@ export class MailWorld {
   }
 
   /** To the customer. `reaches` tells whether the probe gets out at all. */
-  toCustomer(probe: { id: string; region: string }, nowMs: number, budgetMs: number, reaches: boolean): Carried {
+  toCustomer(mail: CustomerMail, nowMs: number, budgetMs: number, reaches: boolean): Carried {
     const hung = { endsMs: nowMs + Math.min(budgetMs, connectMs), failure: failing('unreachable', false), back: [], fault: true }
     if (!reaches) return { ...hung, fault: false }
-    const fault = this.#faultAt(nowMs, probe.region)
+    const fault = this.#faultAt(nowMs, mail.region)
     const broken = fault === null ? undefined : dialogueFaults[fault]
     const tookMs = Math.min(budgetMs, this.#lasting(this.#setting.pace.dialogue))
+    const blocked = this.#blocking(nowMs, mail.region)
+    if (blocked !== undefined && (broken === undefined || answers(broken.failure)))
+      return this.#refusedByPolicy(blocked.way, nowMs + tookMs)
     if (broken !== undefined)
       return { endsMs: broken.hangs ? hung.endsMs : nowMs + tookMs, failure: broken.failure, back: [], fault: true }
     if (this.#random.chance(this.#setting.chances.hiccup)) return hung
-    const deferral = this.#greylisted(probe.id, nowMs)
+    const deferral = this.#greylisted(mail.probeId, nowMs)
     const endsMs = nowMs + tookMs
     if (deferral !== null) return { endsMs, failure: deferral, back: [], fault: true }
-    const back = this.#journey(probe, endsMs)
+    const back = this.#journey(mail, endsMs)
     const [first] = back
     return { endsMs, failure: null, back, fault: first?.kind !== 'returned' || first.atMs > endsMs + healthyMsMax }
   }
@@ -89,35 +121,67 @@ export class MailWorld {
     if (out)
       return { endsMs: nowMs + Math.min(budgetMs, connectMs), failure: failing('unreachable', false), back: [], fault: false }
     const endsMs = nowMs + Math.min(budgetMs, this.#lasting(this.#setting.pace.dialogue))
-    return { endsMs, failure: null, back: [{ atMs: endsMs + this.#leg() + this.#leg(), kind: 'returned' }], fault: false }
+    const thereMs = endsMs + this.#leg()
+    const stamp = { stampMs: Math.floor(thereMs), clockSuspect: false }
+    return { endsMs, failure: null, back: [{ atMs: thereMs + this.#leg(), kind: 'returned', stamp }], fault: false }
   }
 
-  #journey({ id, region }: { id: string; region: string }, acceptedMs: number): Homecoming[] {
+  /** It says nothing of the customer's mail, whatever that is like. */
+  #refusedByPolicy(way: Blocking['way'], endsMs: number): Carried {
+    if (way !== 'bounced') return { endsMs, failure: failing('blocked', way === 'refused'), back: [], fault: false }
+    return { endsMs, failure: null, back: [{ atMs: endsMs + this.#leg() + this.#leg(), kind: 'policy_bounce' }], fault: false }
+  }
+
+  #journey(mail: CustomerMail, acceptedMs: number): Homecoming[] {
     const { chances } = this.#setting
-    const glitch = this.#takeGlitch(id, acceptedMs)
+    const glitch = this.#takeGlitch(mail.probeId, acceptedMs)
     if (glitch !== undefined && glitch.lateMs === null) return []
     if (this.#random.chance(chances.lost)) return []
     const delayMs = glitch?.lateMs ?? (this.#random.chance(chances.late) ? this.#random.spread(120_000, 86_400_000) : 0)
     const thereMs = acceptedMs + this.#leg() + delayMs
     const brownout = this.#troubles().find((trouble) => trouble.kind === 'brownout' && isActive(trouble, thereMs))
     if (brownout?.kind === 'brownout' && this.#random.chance(brownout.share)) return []
-    const backMs = thereMs + this.#leg()
-    switch (this.#faultAt(thereMs, region)) {
+    const again = this.#random.chance(chances.doubled) ? this.#random.pick(['delivered', 'returned']) : null
+    const laterMs = again === null ? 0 : this.#random.spread(10, 3_600_000)
+    const copies = again === 'delivered' ? [thereMs, thereMs + laterMs] : [thereMs]
+    // What waits in a queue may be overtaken by its own copy.
+    const inTurn = copies.map((atMs) => this.#releasedMs(atMs, mail.region)).sort((a, b) => a - b)
+    const homes = inTurn.flatMap((atMs) => this.#deliver(mail, atMs))
+    return again === 'returned' ? [...homes, ...homes.map((home) => ({ ...home, atMs: home.atMs + laterMs }))] : homes
+  }
+
+  /** A mail that is held waits until nothing holds it any more. */
+  #releasedMs(atMs: number, region: string): number {
+    let releasedMs = atMs
+    while (this.#faultAt(releasedMs, region) === 'held')
+      releasedMs = this.#heldUntil(releasedMs, region) + this.#random.between(0, 60_000)
+    return releasedMs
+  }
+
+  /** One copy is at the customer's; what comes of it, there and on its way home. */
+  #deliver(mail: CustomerMail, atMs: number): Homecoming[] {
+    const backMs = atMs + this.#leg()
+    switch (this.#faultAt(atMs, mail.region)) {
       case 'swallowed':
         return []
       case 'bounced':
         return [{ atMs: backMs + this.#random.between(0, 10_000), kind: 'bounce' }]
       case 'unstamped':
         return [{ atMs: backMs, kind: 'echo' }]
-      case 'held':
-        return [{ atMs: this.#heldUntil(thereMs, region) + this.#random.between(0, 60_000), kind: 'returned' }]
-      default: {
-        const first: Homecoming = { atMs: backMs, kind: 'returned' }
-        return this.#random.chance(chances.doubled)
-          ? [first, { atMs: backMs + this.#random.spread(10, 3_600_000), kind: 'returned' }]
-          : [first]
-      }
+      case 'return_lost':
+        this.#answer(mail, atMs, backMs)
+        return []
+      case 'return_held':
+        return this.#answer(mail, atMs, this.#heldUntil(atMs, mail.region) + this.#random.between(0, 60_000))
+      default:
+        return this.#answer(mail, atMs, backMs)
     }
+  }
+
+  /** The responder gets it at `atMs`, and its answer is home at `homeMs`. */
+  #answer(mail: CustomerMail, atMs: number, homeMs: number): Homecoming[] {
+    const stamp = this.responder.answer(mail, atMs)
+    return stamp === null ? [] : [{ atMs: homeMs, kind: 'returned', stamp }]
   }
 
   #faultAt(atMs: number, region: string): MailFault | null {
@@ -126,10 +190,15 @@ export class MailWorld {
 
   #fault(atMs: number, region: string) {
     for (const trouble of this.#troubles()) {
-      if (trouble.kind === 'mail' && isActive(trouble, atMs) && (trouble.regions === null || trouble.regions.includes(region)))
-        return trouble
+      if (trouble.kind === 'mail' && isActive(trouble, atMs) && meets(trouble, region)) return trouble
     }
     return null
+  }
+
+  #blocking(atMs: number, region: string): Blocking | undefined {
+    return this.#troubles().find(
+      (trouble): trouble is Blocking => trouble.kind === 'blocked' && isActive(trouble, atMs) && meets(trouble, region),
+    )
   }
 
   #heldUntil(atMs: number, region: string): number {

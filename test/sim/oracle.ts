@@ -25,6 +25,7 @@ export type Account = {
     kind:
       | 'false_page'
       | 'coincidence'
+      | 'in_brownout'
       | 'missed'
       | 'late'
       | 'duplicate_page'
@@ -185,8 +186,9 @@ function pageFaults({ setting, troubles, pages, failedMails }: History, total: r
       const metDomains = setting.probes
         .filter(({ id }) => met.some(({ probe_id }) => probe_id === id))
         .map(({ domain }) => domain)
-      const kind = witnessCount(metDomains) >= setting.rules.quorum ? 'coincidence' : 'false_page'
-      faults.push({ kind, atMs: page.atMs, what: `no outage, ${since}` })
+      const metQuorum = witnessCount(metDomains) >= setting.rules.quorum
+      const chance = near(setting, troubles, page).some(({ kind }) => kind === 'brownout') ? 'in_brownout' : 'coincidence'
+      faults.push({ kind: metQuorum ? chance : 'false_page', atMs: page.atMs, what: `no outage, ${since}` })
     }
     if (witnessCount(domains) < setting.rules.quorum)
       faults.push({ kind: 'no_quorum', atMs: page.atMs, what: `only ${failing.join(', ')} failed` })
@@ -208,16 +210,19 @@ function pageFaults({ setting, troubles, pages, failedMails }: History, total: r
 const settledMs = ({ rules }: WorldSetting): number => rules.timeout_s * 1000 + marginMs
 
 /**
- * Mail did fail for a quorum, or might have (a brownout), for as long as it takes to be believed, within the time that the votes of one
- * judgement may span; what was told late because a link or a coordinator was away counts from then.
+ * The troubles within the time that the votes of one judgement may span; what was told late because a link or a coordinator was away
+ * counts from then.
  */
-function hasCause(setting: WorldSetting, troubles: readonly Trouble[], page: Page): boolean {
+function near(setting: WorldSetting, troubles: readonly Trouble[], page: Page): Trouble[] {
   const { period_s, timeout_s, retest_wait_s, hard_confirm_s } = setting.rules
   const awayMs = troubles.reduce((sum, trouble) => (keepsNewsBack(trouble) ? sum + trouble.toMs - trouble.fromMs : sum), 0)
   const spanMs = (period_s + 3 * timeout_s + retest_wait_s + hard_confirm_s) * 1000 + marginMs + awayMs
-  const faults = troubles.filter((trouble) => trouble.fromMs < page.atMs && trouble.toMs > page.atMs - spanMs)
-  if (faults.some(({ kind }) => kind === 'brownout')) return true
-  const mail = faults.filter((trouble) => trouble.kind === 'mail')
+  return troubles.filter((trouble) => trouble.fromMs < page.atMs && trouble.toMs > page.atMs - spanMs)
+}
+
+/** Mail did fail for a quorum, for as long as it takes to be believed. What a brownout takes is told mail by mail. */
+function hasCause(setting: WorldSetting, troubles: readonly Trouble[], page: Page): boolean {
+  const mail = near(setting, troubles, page).filter((trouble) => trouble.kind === 'mail')
   const regions = mail.some((trouble) => trouble.regions === null) ? null : mail.flatMap((trouble) => trouble.regions ?? [])
   if (mail.length === 0 || !coversQuorum(setting, regions, 'quorum')) return false
   const lastedMs = Math.max(...mail.map((trouble) => trouble.toMs)) - Math.min(...mail.map((trouble) => trouble.fromMs))

@@ -22,6 +22,7 @@ function settingOf(mode: MonitorRules['mode'], behindS: number, knows: boolean):
     references: 2,
     greylistMs: null,
     busy: false,
+    responder: { driftPpm: 0, aheadMs: 0 },
     pace: {
       dialogue: steady(400),
       leg: steady(1200),

@@ -7,17 +7,17 @@ import type { Logger } from '../../common/log.ts'
 import type { Assignment, Job, Reference } from '../../common/wire/test.ts'
 import { ControlTurns } from '../../probe/control.ts'
 import { isStale } from '../../probe/retest.ts'
-import type { Back, Instant } from '../../probe/round-trip.ts'
+import type { Instant } from '../../probe/round-trip.ts'
 import type { SendingOutcome } from '../../probe/send.ts'
 import { Sequences } from '../../probe/sequences.ts'
 import { Timetable } from '../../probe/timetable.ts'
-import { jobOrder, sequenceOrder, slotOrder, type Trip, type TripOrder } from '../../probe/trip.ts'
+import { jobOrder, sequenceOrder, slotOrder, type Trip, type TripOrder, tokenWindow } from '../../probe/trip.ts'
 import { Trips } from '../../probe/trips.ts'
 import { atEvent, type Events } from './events.ts'
 import { MemoryDisk, openDisk, type SpoolRecord } from './journal.ts'
 import { type CrashPoint, Life } from './life.ts'
 import { MachineClock } from './machine-clock.ts'
-import { type Carried, type Homecoming, type MailWorld, queueRetryMs } from './mail.ts'
+import { type Carried, type CustomerMail, type Homecoming, type MailWorld, queueRetryMs } from './mail.ts'
 import { type Receiver, receive } from './receive.ts'
 import type { ProbeSetting } from './setting.ts'
 
@@ -28,6 +28,7 @@ export type ProbeSurroundings = {
   /** Whether it gets out, and whether mail gets in, at this moment. */
   uplinkWorks: (probeId: string) => boolean
   inboxWorks: (probeId: string) => boolean
+  inboxLoses: (probeId: string) => boolean
   /** Whether its process dies here; it has been crashed by then. */
   dies: (probe: SimProbe, point: CrashPoint) => boolean
   /** A mail of its leaves the machine. */
@@ -169,7 +170,7 @@ export class SimProbe {
         // The trips set timers only where the disk refuses to write, as it does to whoever is dead.
         setTimer: () => () => {},
       },
-      courier: { send: (order, _, { budgetMs }) => this.#send(life, order, budgetMs) },
+      courier: { send: (order, startedAt, { budgetMs }) => this.#send(life, order, startedAt, budgetMs) },
       clock: () => this.clock.reading(events.nowMs),
       onEnd: (trip) => this.#ended({ sequences, controls }, trip),
       onControlWanted: (sinceMs, timeoutMs) => controls.request(sinceMs, timeoutMs),
@@ -238,16 +239,16 @@ export class SimProbe {
   }
 
   /** A dialogue dies with the process that led it; the mail that it handed over goes its way. */
-  #send(life: Life, order: TripOrder, budgetMs: number): PromiseLike<SendingOutcome> {
+  #send(life: Life, order: TripOrder, begunAt: Instant, budgetMs: number): PromiseLike<SendingOutcome> {
     const { events, mail, uplinkWorks } = this.#around
     this.#around.onMail(this.id, order)
     const reaches = uplinkWorks(this.id)
     const carried: Carried =
       order.kind === 'control'
         ? mail.toReference(events.nowMs, budgetMs, reaches)
-        : mail.toCustomer(this, events.nowMs, budgetMs, reaches)
+        : mail.toCustomer(this.#mailOf(order, begunAt), events.nowMs, budgetMs, reaches)
     if (carried.fault) this.#around.onMailFault(order.id)
-    for (const { atMs, kind } of carried.back) events.at(atMs, () => this.#arrive(order, kind, atMs))
+    for (const home of carried.back) events.at(home.atMs, () => this.#arrive(order, home))
     life.pass('sent')
     const startedAt = this.#now()
     const outcome = (): SendingOutcome =>
@@ -258,16 +259,17 @@ export class SimProbe {
   }
 
   /** Mail that cannot be delivered, or of which the probe died, waits outside and is tried again, for a day. */
-  #arrive(order: TripOrder, kind: Homecoming['kind'], sinceMs: number): void {
-    const { events, uplinkWorks, inboxWorks } = this.#around
+  #arrive(order: TripOrder, home: Homecoming): void {
+    const { events, uplinkWorks, inboxWorks, inboxLoses } = this.#around
+    if (inboxLoses(this.id)) return
     const process = this.#process
     const taken =
       process !== null &&
       uplinkWorks(this.id) &&
       inboxWorks(this.id) &&
-      process.life.live(() => receive(process, order.id, kind, this.#back(kind)))
-    if (taken || events.nowMs - sinceMs >= mailWaitsMsMax) return
-    events.after(queueRetryMs, () => this.#arrive(order, kind, sinceMs))
+      process.life.live(() => receive(process, order.id, home, this.#now()))
+    if (taken || events.nowMs - home.atMs >= mailWaitsMsMax) return
+    events.after(queueRetryMs, () => this.#arrive(order, home))
   }
 
   /** One timer for all; a later call makes an earlier one void. */
@@ -286,10 +288,9 @@ export class SimProbe {
     })
   }
 
-  #back = (kind: Homecoming['kind']): Back => ({
-    at: this.#now(),
-    stampAtMs: kind === 'returned' ? this.#wallMs() : null,
-    detail: {},
+  #mailOf = (order: TripOrder, startedAt: Instant): CustomerMail => ({
+    ...{ tid: order.id, probeId: this.id, region: this.region },
+    window: tokenWindow(order, startedAt),
   })
   #newId = (): string => `${this.id}-${++this.#ids}`
   #wallMs = (): number => this.clock.wallMs(this.#around.events.nowMs)

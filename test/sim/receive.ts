@@ -1,11 +1,11 @@
 /** What a simulated probe makes of a mail that comes in: probe/match.ts, for mail that needs no proof of being genuine. */
 import type { Journal } from '../../probe/journal.ts'
-import type { Back, TripEvent } from '../../probe/round-trip.ts'
+import type { Instant } from '../../probe/round-trip.ts'
 import type { Spool } from '../../probe/spool.ts'
 import type { Store } from '../../probe/store.ts'
 import { lateReturnOf } from '../../probe/trip.ts'
 import type { Trips } from '../../probe/trips.ts'
-import type { Homecoming } from './mail.ts'
+import { arrivalOf, type Homecoming } from './mail.ts'
 
 export type Receiver = {
   trips: Trips
@@ -15,15 +15,16 @@ export type Receiver = {
   recorded: () => void
 }
 
-export function receive(receiver: Receiver, id: string, kind: Homecoming['kind'], back: Back): void {
+export function receive(receiver: Receiver, id: string, home: Homecoming, at: Instant): void {
   const { trips, store, journal, spool, recorded } = receiver
+  const event = arrivalOf(home, at)
   if (trips.isUnderWay(id)) {
-    const event: TripEvent = kind === 'bounce' ? { kind, blocked: false, detail: {} } : { kind, back }
     trips.take(id, event)
     return
   }
   const past = journal.past(id)
-  if (past === undefined || past.returned || kind !== 'returned') return
+  if (past === undefined || past.returned || event.kind !== 'returned') return
+  const { back } = event
   const { monitorId, startedAt } = past
   store.transaction(() => {
     journal.markReturned(id)

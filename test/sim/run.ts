@@ -7,7 +7,8 @@ import { type CrashCounts, emptyCrashCounts } from './probe-crashes.ts'
 import type { ProbeViolation } from './probe-promises.ts'
 import { Random } from './random.ts'
 import { type ClockReport, type ClockViolation, simulateRemoteClock } from './remote-clock.ts'
-import type { WorldSetting } from './setting.ts'
+import type { Trouble, WorldSetting } from './setting.ts'
+import { type StampViolation, stampFaults } from './stamps.ts'
 import { World } from './world.ts'
 
 export type RunOptions = {
@@ -22,6 +23,7 @@ export type Violation =
   | FlowViolation
   | ProbeViolation
   | ClockViolation
+  | StampViolation
   /** `flow_fault`: an error that no flow expects. */
   | { kind: 'stuck' | 'flow_fault'; atMs: number; what: string }
 
@@ -80,6 +82,9 @@ export const stuckSince = ({ coordinator, setting }: World, lastMs: number): Vio
   what: `still ${coordinator.decision} after ${restMs(setting) / 1000} s`,
 })
 
+export const stampFaultsIn = ({ setting, mail, returned }: World, troubles: readonly Trouble[]): StampViolation[] =>
+  stampFaults({ setting, troubles, deliveries: mail.responder.deliveries, returned })
+
 /** What the probes have not kept. */
 export function brokenPromises({ promises }: World, rested: boolean): ProbeViolation[] {
   if (rested) promises.rested()
@@ -109,6 +114,7 @@ export function simulate({ seed, years, weather, log }: RunOptions): RunReport {
       watches: world.watches,
       failedMails: world.failedMails,
     })
+    report.violations.push(...stampFaultsIn(world, troubles))
     report.stretches += 1
     report.outages.push(...account.outages)
     report.violations.push(...account.violations, ...brokenPromises(world, rested))

@@ -37,6 +37,8 @@ export type WorldSetting = {
   rules: MonitorRules
   /** Those that hold the monitor from the start, in the order of their phases, then those that stand by. */
   probes: ProbeSetting[]
+  /** The clock of the machine on which the responder runs. */
+  responder: { driftPpm: number; aheadMs: number }
   references: number
   /** A server that has not seen (sender, address, recipient) puts the mail off for so long; null where it does not. */
   greylistMs: number | null
@@ -53,17 +55,23 @@ export type MailFault =
   | 'refused'
   | 'deferred'
   | 'tls'
+  | 'auth'
   | 'dns_missing'
   | 'dns_silent'
   | 'swallowed'
   | 'bounced'
   | 'held'
   | 'unstamped'
+  /** The responder gets the mail and answers; the answer is lost on its way, or waits until the trouble is over. */
+  | 'return_lost'
+  | 'return_held'
 
 export type Trouble = { fromMs: number; toMs: number } & (
   | { kind: 'mail'; fault: MailFault; regions: readonly string[] | null }
   /** The customer's system loses a part of the mails: neither an outage nor none. */
   | { kind: 'brownout'; share: number }
+  /** The customer's server refuses the addresses of these probes by policy: it says so, puts them off, or sends a bounce. */
+  | { kind: 'blocked'; way: 'refused' | 'deferred' | 'bounced'; regions: readonly string[] | null }
   /** The next mail of this probe is lost, or late by `lateMs`. */
   | { kind: 'glitch'; probe: string; lateMs: number | null }
   | { kind: 'greylist_forgotten' }
@@ -73,14 +81,25 @@ export type Trouble = { fromMs: number; toMs: number } & (
   | { kind: 'uplink'; probe: string }
   /** The link is cut, or only its way from the coordinator to the probe. */
   | { kind: 'link'; probe: string; direction: 'both' | 'orders' }
-  /** What should come back to the probe waits outside. */
-  | { kind: 'inbox'; probe: string }
+  /** What should come back to the probe waits outside, or is lost there. */
+  | { kind: 'inbox'; probe: string; loses: boolean }
   | { kind: 'clock'; probe: string; byMs: number }
   | { kind: 'references' }
+  /** The clock of the responder's machine is set so much ahead or back. */
+  | { kind: 'responder_clock'; byMs: number }
+  /** What the responder remembers is lost, and it can remember nothing. */
+  | { kind: 'responder_state' }
   | { kind: 'coordinator' }
 )
 
 export const isActive = (trouble: Trouble, atMs: number): boolean => trouble.fromMs <= atMs && atMs < trouble.toMs
+
+export const meets = ({ regions }: { regions: readonly string[] | null }, region: string): boolean =>
+  regions === null || regions.includes(region)
+
+/** Trouble of one kind, for the same probe where it is a probe's. */
+export const isSameKind = (a: Trouble, b: Trouble): boolean =>
+  a.kind === b.kind && ('probe' in a ? a.probe : '') === ('probe' in b ? b.probe : '')
 
 export const describeTrouble = ({ fromMs, toMs, ...what }: Trouble): string =>
   `${Object.values(what).map(String).join(' ')} for ${Math.round((toMs - fromMs) / 1000)} s`

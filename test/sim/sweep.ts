@@ -39,6 +39,7 @@ export function promptWorld(rules: MonitorRules): WorldSetting {
       domain: { region: `region-${index}`, asn: 64501 + index, return_domain: `${index}.probe.example` },
       clock: { driftPpm: 0, aheadMs: 0, readingErrorMs: 0 },
     })),
+    responder: { driftPpm: 0, aheadMs: 0 },
     references: 2,
     greylistMs: null,
     busy: false,

@@ -21,6 +21,8 @@ export type Totals = {
   outages: { start: number; start_fewer_vantages: number; later: number; optional: number }
   /** Pages where as many witnesses as a quorum had each really lost a mail, by chance and without an outage. */
   coincidences: number
+  /** The same while the mail system lost a part of the mails. */
+  brownout_pages: number
   pages: { down: number; past: number; unconfirmed: number }
   /** Estimates of the remote clock, and those that are the product's fault: a true offset outside of the bound, a step not noticed. */
   clock_bounds_checked: number
@@ -51,6 +53,7 @@ export const emptyTotals = (first: bigint, commit: string): Totals => ({
   commit,
   outages: { start: 0, start_fewer_vantages: 0, later: 0, optional: 0 },
   coincidences: 0,
+  brownout_pages: 0,
   pages: { down: 0, past: 0, unconfirmed: 0 },
   clock_bounds_checked: 0,
   clock_bounds_wrong: 0,
@@ -82,7 +85,7 @@ export function addRun(totals: Totals, report: RunReport): void {
 }
 
 /** Chance is counted, and no fault: mail of a whole quorum was lost. */
-export const isFault = ({ kind }: Violation): boolean => kind !== 'coincidence'
+export const isFault = ({ kind }: Violation): boolean => kind !== 'coincidence' && kind !== 'in_brownout'
 
 function addOutage(totals: Totals, { must, detectionMs }: OutageAccount): void {
   totals.outages[must?.countedFrom ?? 'optional'] += 1
@@ -98,5 +101,6 @@ function addViolation(totals: Totals, { kind }: Violation): void {
   else if (kind === 'duplicate_page') totals.duplicate_pages += 1
   else if (kind === 'clock_bound') totals.clock_bounds_wrong += 1
   else if (kind === 'coincidence') totals.coincidences += 1
+  else if (kind === 'in_brownout') totals.brownout_pages += 1
   else totals.other_violations += 1
 }

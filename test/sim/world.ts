@@ -16,7 +16,8 @@ import { SimProbe } from './probe.ts'
 import { ProbeCrashes } from './probe-crashes.ts'
 import { ProbePromises } from './probe-promises.ts'
 import type { Random } from './random.ts'
-import { describeTrouble, isActive, planOf, type Trouble, type WorldSetting } from './setting.ts'
+import { describeTrouble, isActive, isSameKind, planOf, type Trouble, type WorldSetting } from './setting.ts'
+import { type Returned, returnedOf } from './stamps.ts'
 import { addWatch, clockAfterMs, isImpaired, type Watch } from './watch.ts'
 
 export type WorldOptions = {
@@ -29,7 +30,7 @@ export type WorldOptions = {
   coordination?: (around: Surroundings, holders: readonly SimProbe[]) => Coordination
 }
 
-type HasOptions = { atMs?: number; direction?: 'both' | 'orders' }
+type HasOptions = { atMs?: number; direction?: 'both' | 'orders'; loses?: true }
 
 const customerId = 'customer-1'
 
@@ -41,6 +42,7 @@ export class World {
   readonly pages: Page[] = []
   readonly watches: Watch[] = []
   readonly failedMails = new Set<string>()
+  readonly returned: Returned[] = []
   readonly mail: MailWorld
   readonly promises: ProbePromises
   readonly crashes: ProbeCrashes
@@ -68,6 +70,7 @@ export class World {
           })),
           uplinkWorks: (id) => !this.#has('uplink', id),
           inboxWorks: (id) => !this.#has('inbox', id),
+          inboxLoses: (id) => this.#has('inbox', id, { loses: true }),
           dies: (dying, point) => this.#dies(dying, point),
           onMail: (id, order) => this.promises.mailed(id, order),
           onMailFault: (testId) => this.failedMails.add(testId),
@@ -151,6 +154,8 @@ export class World {
     this.pages.length = 0
     this.watches.length = 0
     this.failedMails.clear()
+    this.mail.responder.forget()
+    this.returned.length = 0
     this.promises.forget()
     this.#watch()
     this.#note(() => 'goes on here')
@@ -201,8 +206,7 @@ export class World {
   #end(trouble: Trouble): void {
     this.#note(() => `over: ${describeTrouble(trouble)}`)
     const stillDown = this.#troubles.some(
-      (other) =>
-        other !== trouble && other.kind === trouble.kind && isActive(other, this.events.nowMs) && sameProbe(other, trouble),
+      (other) => other !== trouble && isSameKind(other, trouble) && isActive(other, this.events.nowMs),
     )
     if (trouble.kind === 'crash' && !stillDown) this.#probe(trouble.probe)?.start()
     if (trouble.kind === 'coordinator' && !stillDown) this.coordinator.start()
@@ -218,6 +222,7 @@ export class World {
   #ingest(probe: SimProbe, batch: SimBatch): void {
     this.promises.told(batch.records)
     this.coordinator.ingest(probe, batch)
+    this.returned.push(...batch.records.flatMap((record) => returnedOf(record) ?? []))
     if (batch.records.some(({ kind, body }) => kind === 'result' && body.outcome === 'ok')) this.#watch()
   }
 
@@ -256,13 +261,14 @@ export class World {
     addWatch(this.watches, { fromMs: nowMs, coordinating: this.coordinator.canTell, healthy })
   }
 
-  #has(kind: Trouble['kind'], probeId: string, { atMs = this.events.nowMs, direction }: HasOptions = {}): boolean {
+  #has(kind: Trouble['kind'], probeId: string, { atMs = this.events.nowMs, direction, loses }: HasOptions = {}): boolean {
     return this.#troubles.some(
       (trouble) =>
         trouble.kind === kind &&
         isActive(trouble, atMs) &&
         'probe' in trouble &&
         trouble.probe === probeId &&
+        (loses === undefined || (trouble.kind === 'inbox' && trouble.loses)) &&
         (direction === undefined || (trouble.kind === 'link' && trouble.direction === direction)),
     )
   }
@@ -275,5 +281,3 @@ export class World {
     this.#log?.(`${new Date(this.events.nowMs).toISOString()} ${line()}`)
   }
 }
-
-const sameProbe = (a: Trouble, b: Trouble): boolean => ('probe' in a ? a.probe : '') === ('probe' in b ? b.probe : '')

@@ -10,6 +10,7 @@ import {
   type RunOptions,
   type RunReport,
   restMs,
+  stampFaultsIn,
   stuckSince,
   yearMs,
 } from '../run.ts'
@@ -79,7 +80,12 @@ function account(report: FlowReport, world: World, coordinators: SimCoordinators
   const { outages, violations } = judgeHistory({ setting, troubles, pages, watches, failedMails })
   report.stretches += 1
   report.outages.push(...outages)
-  report.violations.push(...violations, ...judgeFlows(history), ...brokenPromises(world, rested))
+  report.violations.push(
+    ...violations,
+    ...stampFaultsIn(world, troubles),
+    ...judgeFlows(history),
+    ...brokenPromises(world, rested),
+  )
   for (const { atMs, what } of faults) report.violations.push({ kind: 'flow_fault', atMs, what })
   for (const { kind } of pages) report.pages[kind] += 1
   addHistory(report.flows, history, outages, (atMs) => gateways.workAt(atMs))

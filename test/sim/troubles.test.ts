@@ -1,0 +1,176 @@
+/** Troubles one at a time, in a world in which nothing else happens: what the product makes of each. And that the seeds meet them all. */
+import { describe, expect, test } from 'vitest'
+import { hourMs } from '../../common/durations.ts'
+import type { Outcome } from '../../common/wire/test.ts'
+import { drawSetting, drawTroubles } from './draw.ts'
+import { judgeHistory } from './oracle.ts'
+import { Random } from './random.ts'
+import { restMs } from './run.ts'
+import type { MailFault, Trouble } from './setting.ts'
+import { promptWorld } from './sweep.ts'
+import { World } from './world.ts'
+
+const rules = { period_s: 1200, timeout_s: 600, slow_s: 120, retest_wait_s: 30, hard_confirm_s: 180, open_period_s: 300 }
+type Told = { pages: string[]; outcomes: Outcome[]; violations: string[] }
+type Spanless<T> = T extends unknown ? Omit<T, 'fromMs' | 'toMs'> : never
+
+/** What becomes of these troubles, two hours long: the pages, and the outcomes that the probes came to. */
+function play(...what: Spanless<Trouble>[]): Told {
+  const setting = promptWorld({ ...rules, vantages: 3, quorum: 2, mode: 'fast' })
+  const outcomes = new Set<Outcome>()
+  const log = (line: string) => {
+    const outcome = / ends \S+ (\S+)$/.exec(line)?.[1]
+    if (outcome !== undefined) outcomes.add(outcome as Outcome)
+  }
+  const world = new World(setting, new Random(1n), { log })
+  const fromMs = setting.startMs + hourMs
+  const toMs = fromMs + 2 * hourMs
+  const troubles = what.map((trouble): Trouble => ({ ...trouble, fromMs, toMs }))
+  world.fold(fromMs - 60_000)
+  expect(world.play(troubles, toMs + restMs(setting))).toBe(true)
+  const { pages, watches, failedMails } = world
+  const { violations } = judgeHistory({ setting, troubles, pages, watches, failedMails })
+  return { pages: pages.map(({ kind }) => kind), outcomes: [...outcomes].sort(), violations: violations.map(({ kind }) => kind) }
+}
+
+const all = { regions: null }
+const one = { regions: ['region-1'] }
+
+describe('two hours of', () => {
+  test.each<{ what: string; trouble: Spanless<Trouble>; pages: string[]; outcomes: Outcome[] }>([
+    {
+      what: 'returns lost for all',
+      trouble: { kind: 'mail', fault: 'return_lost', ...all },
+      pages: ['down'],
+      outcomes: ['ok', 'timeout'],
+    },
+    {
+      what: 'returns lost for one region',
+      trouble: { kind: 'mail', fault: 'return_lost', ...one },
+      pages: [],
+      outcomes: ['ok', 'timeout'],
+    },
+    {
+      what: 'returns held for all',
+      trouble: { kind: 'mail', fault: 'return_held', ...all },
+      pages: ['down'],
+      outcomes: ['ok', 'slow', 'timeout'],
+    },
+    {
+      what: 'logins refused for all',
+      trouble: { kind: 'mail', fault: 'auth', ...all },
+      pages: ['down'],
+      outcomes: ['auth', 'ok', 'slow'],
+    },
+    {
+      what: 'one address refused by policy',
+      trouble: { kind: 'blocked', way: 'refused', ...one },
+      pages: [],
+      outcomes: ['blocked', 'ok'],
+    },
+    {
+      what: 'one address put off by policy',
+      trouble: { kind: 'blocked', way: 'deferred', ...one },
+      pages: [],
+      outcomes: ['blocked', 'ok'],
+    },
+    {
+      what: 'bounces for one address by policy',
+      trouble: { kind: 'blocked', way: 'bounced', ...one },
+      pages: [],
+      outcomes: ['blocked', 'ok'],
+    },
+    {
+      what: 'all addresses refused by policy',
+      trouble: { kind: 'blocked', way: 'refused', ...all },
+      pages: [],
+      outcomes: ['blocked', 'ok'],
+    },
+    { what: 'a brownout that loses all', trouble: { kind: 'brownout', share: 1 }, pages: ['down'], outcomes: ['ok', 'timeout'] },
+    {
+      what: 'an inbox that loses what comes',
+      trouble: { kind: 'inbox', probe: 'probe-1', loses: true },
+      pages: [],
+      outcomes: ['ok', 'timeout'],
+    },
+  ])('$what', ({ trouble, pages, outcomes }) => {
+    const told = play(trouble)
+    expect(told).toMatchObject({ pages, outcomes })
+    expect(told.violations.filter((kind) => kind !== 'in_brownout')).toEqual([])
+  })
+
+  test('one address refused by policy and another region that gets nothing: one witness, no page to the customer', () => {
+    const told = play(
+      { kind: 'blocked', way: 'refused', regions: ['region-1'] },
+      { kind: 'mail', fault: 'swallowed', regions: ['region-2'] },
+    )
+    expect(told.pages).not.toContain('down')
+    expect(told.violations).toEqual([])
+  })
+
+  test('all of two regions refused by policy: the third alone tells of an outage to nobody but the operator', () => {
+    const told = play(
+      { kind: 'blocked', way: 'refused', regions: ['region-0', 'region-1'] },
+      { kind: 'mail', fault: 'swallowed', ...all },
+    )
+    expect(told).toMatchObject({ pages: ['unconfirmed'], violations: [] })
+  })
+})
+
+describe('the troubles of a hundred seeds', () => {
+  const drawn = (outages: boolean): Trouble[] =>
+    Array.from({ length: 100 }, (_, seed) => {
+      const random = new Random(BigInt(seed))
+      const setting = drawSetting(random.stream('setting'))
+      return Array.from({ length: 20 }, () => drawTroubles(random, setting, setting.startMs + hourMs, { outages })).flat()
+    }).flat()
+  const kinds: Record<Trouble['kind'], true> = {
+    mail: true,
+    brownout: true,
+    blocked: true,
+    glitch: true,
+    greylist_forgotten: true,
+    crash: true,
+    uplink: true,
+    link: true,
+    inbox: true,
+    clock: true,
+    references: true,
+    responder_clock: true,
+    responder_state: true,
+    coordinator: true,
+  }
+  const faults: Record<MailFault, true> = {
+    dropped: true,
+    closed: true,
+    refused: true,
+    deferred: true,
+    tls: true,
+    auth: true,
+    dns_missing: true,
+    dns_silent: true,
+    swallowed: true,
+    bounced: true,
+    held: true,
+    unstamped: true,
+    return_lost: true,
+    return_held: true,
+  }
+
+  test.each([true, false])('are of every kind, and the mail fails in every way; with outages: %s', (outages) => {
+    const troubles = drawn(outages)
+    expect(new Set(troubles.map(({ kind }) => kind))).toEqual(new Set(Object.keys(kinds)))
+    const regional = troubles.filter((trouble) => trouble.kind === 'mail' && trouble.regions !== null)
+    expect(new Set(regional.map((trouble) => 'fault' in trouble && trouble.fault))).toEqual(new Set(Object.keys(faults)))
+    const total = troubles.filter((trouble) => trouble.kind === 'mail' && trouble.regions === null)
+    expect(new Set(total.map((trouble) => 'fault' in trouble && trouble.fault))).toEqual(
+      new Set(outages ? Object.keys(faults) : []),
+    )
+  })
+
+  test('without outages every brownout lets half of the mails through at least', () => {
+    const shares = drawn(false).flatMap((trouble) => (trouble.kind === 'brownout' ? [trouble.share] : []))
+    expect(shares.length).toBeGreaterThan(20)
+    expect(Math.max(...shares)).toBeLessThanOrEqual(0.5)
+  })
+})
