@@ -37,7 +37,6 @@ export type VantageEvidence = {
   slot_started_ms: number | null
   /** When its probe was last connected anew; null: that is not known. */
   connected_ms: number | null
-  proof_started_ms: number | null
   passed_ms: number | null
   contradicted: number
   monitors_held: number

@@ -52,11 +52,10 @@ function asOf(evidence: Evidence, atMs: number): Evidence {
   const known = (vantage: VantageEvidence): VantageEvidence => ({
     ...vantage,
     lost: false,
-    tests: vantage.tests.filter(({ finished_ms }) => finished_ms <= atMs),
+    tests: vantage.tests.flatMap((test) => (test.finished_ms <= atMs ? { ...test, proved_since: false } : [])),
     overdue: [],
     slot_started_ms: null,
     connected_ms: null,
-    proof_started_ms: null,
   })
   return { ...evidence, vantages: evidence.vantages.map(known), pool: [] }
 }

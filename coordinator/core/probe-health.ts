@@ -1,69 +1,91 @@
 /**
  * What a probe's other mail says of its health beside one failing test: control trips, and mail to other monitors. All times are those of
- * the probe's own clock, and need no putting right.
+ * the clock of one boot of its machine, which nobody can set; what was done under another boot is not beside it.
  */
 import { controlTurnMs } from '../../common/limits.ts'
 import type { Outcome } from '../../common/wire/test.ts'
 import type { Span } from './spans.ts'
 import { isPass, proofWaitMs } from './verdict.ts'
 
-/** A test as its probe tells it. */
-export type OwnTest = { outcome: Outcome; started_ms: number; finished_ms: number }
-/** A control trip that has ended. `domain`: the mail domain of the reference. */
-export type ControlTrip = { reference: string; domain: string; started_ms: number; returned: boolean }
-/** Mail to another monitor that has come back; of each mail domain only the newest is known. */
-export type SideReturn = { domain: string; started_ms: number }
+/** A test as its probe tells it: ms since the boot. `boot_id`: null where it was told before probes told of their boots. */
+export type OwnTest = { outcome: Outcome; boot_id: string | null; started_uptime_ms: number; finished_uptime_ms: number }
+/**
+ * A control trip that has ended. `domain`: the mail domain of the reference. `beside`, where it was lost: the mail domains from which mail
+ * that was sent at the same moment has come back.
+ */
+export type ControlTrip = {
+  reference: string
+  domain: string
+  boot_id: string | null
+  started_uptime_ms: number
+  outcome: Outcome
+  beside: readonly string[]
+}
+/** The newest mail to that domain that has come back. */
+export type NewestReturn = { domain: string; boot_id: string | null; started_uptime_ms: number }
 /** What is known of a probe around its failing tests. */
-export type ProbeRecord = { trips: readonly ControlTrip[]; returns: readonly SideReturn[] }
+export type ProbeRecord = { trips: readonly ControlTrip[]; returns: readonly NewestReturn[] }
 
-/** The probe starts the trips to two references at one moment (probe/control.ts). */
-const pairMs = 1000
-/** Mail to another monitor within so long of a lost control trip was sent at the same time. */
-export const sameTimeMs = 5000
+/** What was sent within so long was sent at the same moment: a pair of control trips, or one of them and mail to a monitor. */
+export const sameMomentMs = 1000
 
 /** A test that came back needs no proof, and none is looked for. */
-export const needsProof = ({ outcome }: OwnTest): boolean => !isPass(outcome)
-
-/** A test that timed out has lasted its timeout, also where somebody has set the probe's clock back while it ran. */
-function endedMs({ outcome, started_ms, finished_ms }: OwnTest, timeoutS: number): number {
-  return outcome === 'timeout' ? Math.max(finished_ms, started_ms + timeoutS * 1000) : finished_ms
-}
+export const needsProof = ({ outcome }: Pick<OwnTest, 'outcome'>): boolean => !isPass(outcome)
 
 /** The control trips that started within it, both ends included, say all that there is to say of the test. */
-export const spanOfTrips = (test: OwnTest, timeoutS: number): Span => ({
-  start_ms: test.started_ms - controlTurnMs - pairMs,
-  end_ms: endedMs(test, timeoutS) + proofWaitMs,
+export const spanOfTrips = ({ started_uptime_ms, finished_uptime_ms }: OwnTest): Span => ({
+  start_ms: started_uptime_ms - controlTurnMs - sameMomentMs,
+  end_ms: finished_uptime_ms + proofWaitMs,
 })
 
 /**
  * `doubted`: a control trip of the probe was lost while the test ran, or so shortly before that none could be sent with it, and the probe
- * itself is to blame. It is not where the reference is out of order: mail sent elsewhere at the same time has come back, and the reference
+ * itself is to blame. It is not where the reference is out of order: mail sent elsewhere at the same moment has come back, and the reference
  * does not answer the next trips either. `proved`: a control trip to another mail system, sent while the test ran or soon after it, has
- * returned.
+ * returned. `proved_since`: so has any mail to another mail system that was sent since then.
  */
 export function healthBeside(
   test: OwnTest,
   { trips, returns }: ProbeRecord,
   targetDomain: string,
-  timeoutS: number,
-): { doubted: boolean; proved: boolean } {
-  if (!needsProof(test)) return { doubted: false, proved: false }
-  const span = spanOfTrips(test, timeoutS)
-  const near = trips.filter(({ started_ms }) => started_ms >= span.start_ms && started_ms <= span.end_ms)
-  const answered = near.filter(({ returned }) => returned)
-  const isBeside = ({ started_ms }: ControlTrip): boolean => started_ms >= test.started_ms
-  const lost = near.filter(
-    ({ returned, started_ms }) =>
-      !returned && started_ms >= test.started_ms - controlTurnMs && started_ms <= endedMs(test, timeoutS),
+): { doubted: boolean; proved: boolean; proved_since: boolean } {
+  if (!needsProof(test) || test.boot_id === null) return { doubted: false, proved: false, proved_since: false }
+  const span = spanOfTrips(test)
+  const near = trips.filter(
+    ({ boot_id, started_uptime_ms: atMs }) => boot_id === test.boot_id && atMs >= span.start_ms && atMs <= span.end_ms,
   )
+  const answered = near.filter(({ outcome }) => cameBack(outcome))
+  const isSince = ({ domain, boot_id, started_uptime_ms }: NewestReturn): boolean =>
+    domain !== targetDomain && boot_id === test.boot_id && started_uptime_ms >= test.started_uptime_ms
   const isOnProbe = (trip: ControlTrip): boolean =>
-    answered.some((next) => next.reference === trip.reference && next.started_ms > trip.started_ms && isBeside(next)) ||
-    !(partnerReturned(trip, answered) || mailReturned(trip, returns, targetDomain))
-  return { doubted: lost.some(isOnProbe), proved: answered.some((trip) => trip.domain !== targetDomain && isBeside(trip)) }
+    answered.some((next) => answersAfter(next, trip) && next.started_uptime_ms >= test.started_uptime_ms) ||
+    !(partnerReturned(trip, answered) || trip.beside.some((domain) => domain !== targetDomain))
+  return {
+    doubted: near.some((trip) => speaksAgainst(trip, test) && isOnProbe(trip)),
+    proved: answered.some(isSince),
+    proved_since: returns.some(isSince),
+  }
 }
 
-const partnerReturned = (lost: ControlTrip, answered: readonly ControlTrip[]): boolean =>
-  answered.some(({ reference, started_ms }) => reference !== lost.reference && Math.abs(started_ms - lost.started_ms) <= pairMs)
+/**
+ * It was lost while the test ran, or so shortly before that no other could be sent with it. Of a test whose mail never got out, the way back
+ * is not the question: against it speaks only what did not get out either.
+ */
+function speaksAgainst({ outcome, started_uptime_ms }: ControlTrip, test: OwnTest): boolean {
+  if (cameBack(outcome) || (gotOut(outcome) && !gotOut(test.outcome))) return false
+  return started_uptime_ms >= test.started_uptime_ms - controlTurnMs && started_uptime_ms <= test.finished_uptime_ms
+}
 
-const mailReturned = (lost: ControlTrip, returns: readonly SideReturn[], targetDomain: string): boolean =>
-  returns.some(({ domain, started_ms }) => domain !== targetDomain && Math.abs(started_ms - lost.started_ms) <= sameTimeMs)
+/** A copy without a stamp will do: that reference has no responder, and its mail is here. */
+const cameBack = (outcome: Outcome): boolean => isPass(outcome) || outcome === 'echo'
+
+const gotOut = (outcome: Outcome): boolean => cameBack(outcome) || outcome === 'timeout' || outcome === 'bounced'
+
+const answersAfter = (next: ControlTrip, trip: ControlTrip): boolean =>
+  next.reference === trip.reference && next.started_uptime_ms > trip.started_uptime_ms
+
+const partnerReturned = (lost: ControlTrip, answered: readonly ControlTrip[]): boolean =>
+  answered.some(
+    ({ reference, started_uptime_ms }) =>
+      reference !== lost.reference && Math.abs(started_uptime_ms - lost.started_uptime_ms) <= sameMomentMs,
+  )

@@ -262,7 +262,6 @@ const newcomer = ({ probe_id, domain }: Evidence['pool'][number], nowMs: number)
   overdue: [],
   slot_started_ms: null,
   connected_ms: null,
-  proof_started_ms: null,
   passed_ms: null,
   contradicted: 0,
   monitors_held: 0,

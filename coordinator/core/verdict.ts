@@ -30,11 +30,11 @@ export type TestFact = {
   doubted: boolean
   /** A control trip that was sent while the test ran, or within `proofWaitMs` after it, has returned. */
   proved: boolean
+  /** Mail to another mail system that was sent since then has come back. */
+  proved_since: boolean
 }
 
 export type VantageContext = {
-  /** Start of the probe's newest verified round trip to an unrelated mail system; null: none is known, or it is later than the moment asked about. */
-  proof_started_ms: number | null
   /** Start of the newest test whose mail has passed from this sender and address to this recipient; null: none is known. */
   passed_ms: number | null
   /** Unrelated mail domains that fail for this probe while mail of another region, sent later, returns from them. */
@@ -80,7 +80,7 @@ export function verdictOf(
   if (test.outcome === 'deferred' && !isKnownThere(test, context))
     return { verdict: 'abstain', reason: 'never_passed_greylisting' }
   if (failsWidely(context)) return { verdict: 'abstain', reason: 'fails_widely' }
-  if (isProven(test, context)) return { verdict: 'fail', reason: 'failed' }
+  if (isProven(test)) return { verdict: 'fail', reason: 'failed' }
   if (nowMs < test.finished_ms + proofWaitMs) return { verdict: 'waiting', reason: 'awaiting_proof' }
   return { verdict: 'abstain', reason: 'probe_unproven' }
 }
@@ -92,9 +92,9 @@ const isKnownThere = ({ started_ms }: TestFact, { passed_ms }: VantageContext): 
   passed_ms !== null && passed_ms >= started_ms - passMemoryMs
 
 /** A return that was sent after the test, and no lost control trip while it ran: a probe that has just recovered proves nothing of before. */
-function isProven({ started_ms, doubted, proved }: TestFact, { proof_started_ms }: VantageContext): boolean {
+function isProven({ doubted, proved, proved_since }: TestFact): boolean {
   if (doubted) return false
-  return proved || (proof_started_ms !== null && proof_started_ms >= started_ms)
+  return proved || proved_since
 }
 
 /** A probe that holds thousands always meets a few that it alone cannot reach: how many are too many grows with them, up to a limit. */

@@ -122,24 +122,27 @@ async function writeNotes(sql: Sql, probe: ReportingProbe, batch: ResultBatch, r
   const returned = await insertLateReturns(sql, probe.id, owned(batch.lates))
   const overdues = owned(batch.overdues)
   await insertOverdues(sql, probe.id, overdues)
-  await insertControlTrips(sql, probe.id, batch.controls)
   return { overdues, returned }
 }
 
 /** Verified returns prove the probe's health against failures elsewhere: the newest of the two newest domains is enough. */
 async function prove(sql: Sql, probe: ReportingProbe, admitted: Admitted[], batch: ResultBatch): Promise<boolean> {
   const proofs: Proof[] = []
-  for (const { target_domain: domain, outcome, started_at, returned_at } of admitted) {
+  for (const { target_domain: domain, outcome, started_at, returned_at, boot_id, started_uptime_ms } of admitted) {
     if (isPass(outcome) && returned_at !== null && domain !== null)
-      proofs.push({ domain, started_at, returned_at, control: false })
+      proofs.push({ domain, started_at, returned_at, control: false, boot_id, started_uptime_ms })
   }
-  for (const { reference, outcome, started_at, returned_at } of batch.controls) {
+  for (const { reference, outcome, started_at, returned_at, boot_id, started_uptime_ms } of batch.controls) {
     if (isPass(outcome) && returned_at !== null)
-      proofs.push({ domain: domainOf(reference), started_at, returned_at, control: true })
+      proofs.push({ domain: domainOf(reference), started_at, returned_at, control: true, boot_id, started_uptime_ms })
   }
-  const newest = proofs.toSorted((a, b) => b.started_at - a.started_at)
+  // What came back before the machine was started again is beside no test since.
+  const ofThisBoot = proofs.filter(({ boot_id }) => boot_id === batch.boot_id)
+  const newest = ofThisBoot.toSorted((a, b) => b.started_uptime_ms - a.started_uptime_ms)
   const second = newest.find((proof) => proof.domain !== newest[0]?.domain)
   await recordProofs(sql, probe.id, [...newest.slice(0, 1), ...(second === undefined ? [] : [second])])
+  // Afterwards: beside those that were lost it is noted what has come back.
+  await insertControlTrips(sql, probe.id, batch.controls)
   return newest.length > 0
 }
 

@@ -1,6 +1,8 @@
 /** Writing what probes report: in bulk, each record once, and marking the monitors that need judging in the same transaction. */
 import type { ControlTrip, LateReturn, Overdue, TestResult } from '../../common/wire/test.ts'
 import type { GivenJob, Holding } from '../core/admission.ts'
+import { sameMomentMs } from '../core/probe-health.ts'
+import { isPass } from '../core/verdict.ts'
 import type { Sql } from './connection.ts'
 import { ofTarget, targetDomain } from './monitors.ts'
 
@@ -94,27 +96,41 @@ export async function insertOverdues(sql: Sql, probeId: string, overdues: (Overd
   }
 }
 
+/** Of a trip that was lost it is noted what else was sent at the same moment and has come back. */
 export async function insertControlTrips(sql: Sql, probeId: string, trips: ControlTrip[]): Promise<void> {
   for (const trip of trips) {
+    const { id, reference, started_at, returned_at, outcome, rtt_ms, boot_id, started_uptime_ms } = trip
+    const beside = isPass(outcome)
+      ? sql`'{}'`
+      : sql`array(
+          select domain from probe_proofs where probe_id = ${probeId} and not control and boot_id = ${boot_id}
+            and started_uptime_ms between ${started_uptime_ms - sameMomentMs} and ${started_uptime_ms + sameMomentMs} limit 2)`
     await sql`
-      insert into control_trips (probe_id, id, reference, started_at, returned_at, outcome, rtt_ms, boot_id, started_uptime_ms)
-      values (${probeId}, ${trip.id}, ${trip.reference}, ${trip.started_at}, ${trip.returned_at}, ${trip.outcome}, ${trip.rtt_ms},
-        ${trip.boot_id}, ${trip.started_uptime_ms})
+      insert into control_trips (probe_id, id, reference, started_at, returned_at, outcome, rtt_ms, boot_id, started_uptime_ms, beside)
+      values (${probeId}, ${id}, ${reference}, ${started_at}, ${returned_at}, ${outcome}, ${rtt_ms}, ${boot_id}, ${started_uptime_ms}, ${beside})
       on conflict do nothing`
   }
 }
 
-export type Proof = { domain: string; started_at: number; returned_at: number; control: boolean }
+export type Proof = {
+  domain: string
+  started_at: number
+  returned_at: number
+  control: boolean
+  boot_id: string
+  started_uptime_ms: number
+}
 
-/** Keeps the newest verified return per mail domain. */
+/** Keeps the newest verified return per mail domain. Boots are told of in their order. */
 export async function recordProofs(sql: Sql, probeId: string, proofs: Proof[]): Promise<void> {
-  for (const proof of proofs) {
+  for (const { domain, started_at, returned_at, control, boot_id, started_uptime_ms } of proofs) {
     await sql`
-      insert into probe_proofs (probe_id, domain, started_at, returned_at, control)
-      values (${probeId}, ${proof.domain}, ${proof.started_at}, ${proof.returned_at}, ${proof.control})
+      insert into probe_proofs (probe_id, domain, started_at, returned_at, control, boot_id, started_uptime_ms)
+      values (${probeId}, ${domain}, ${started_at}, ${returned_at}, ${control}, ${boot_id}, ${started_uptime_ms})
       on conflict (probe_id, domain) do update
-      set started_at = excluded.started_at, returned_at = excluded.returned_at, control = excluded.control
-      where probe_proofs.started_at < excluded.started_at`
+      set started_at = excluded.started_at, returned_at = excluded.returned_at, control = excluded.control, boot_id = excluded.boot_id,
+        started_uptime_ms = excluded.started_uptime_ms
+      where probe_proofs.boot_id is distinct from excluded.boot_id or probe_proofs.started_uptime_ms < excluded.started_uptime_ms`
   }
 }
 

@@ -1,12 +1,12 @@
 /** What a judgement reads and writes. The monitor's state row is locked from the first read to the commit. */
 import type { Evidence, MonitorRules, MonitorState, VantageEvidence } from '../core/evidence.ts'
 import type { FailureDomain } from '../core/failure-domain.ts'
-import { healthBeside } from '../core/probe-health.ts'
+import { healthBeside, type OwnTest } from '../core/probe-health.ts'
 import type { TestFact } from '../core/verdict.ts'
 import { type Due, earliestDue } from './clock.ts'
 import type { Part, Sql } from './connection.ts'
 import { ofTarget, targetDomain } from './monitors.ts'
-import { newestProof, type ReportedTest, readProbeRecords } from './proofs.ts'
+import { readProbeRecords } from './proofs.ts'
 import { endPending } from './targets.ts'
 
 export type ClaimedMonitor = {
@@ -64,7 +64,6 @@ type VantageRow = {
   assigned_ms: number
   slot_started_ms: number | null
   connected_ms: number | null
-  proof_started_ms: number | null
   contradicted: number
   monitors_held: number
 }
@@ -107,11 +106,7 @@ export async function loadEvidence(sql: Sql, monitor: ClaimedMonitor): Promise<E
   }
 }
 
-function loadVantages(
-  sql: Sql,
-  { customer_id, monitor_id, target_domain }: ClaimedMonitor,
-  substitutes: string[],
-): Promise<VantageRow[]> {
+function loadVantages(sql: Sql, { customer_id, monitor_id }: ClaimedMonitor, substitutes: string[]): Promise<VantageRow[]> {
   return sql<VantageRow[]>`
     select p.id as probe_id, p.region, p.asn, split_part(p.return_address, '@', 2) as return_domain, a.id is not null as planned,
       coalesce(p.last_seen_at < now() - interval '60 seconds', true) as lost,
@@ -119,7 +114,6 @@ function loadVantages(
       case when slot.number >= a.first_slot then to_timestamp(
         (a.epoch_ms + a.phase_ms + (a.plan->>'period_s')::int * 1000 * slot.number + coalesce(p.clock_offset_ms, 0)) / 1000.0)
       end as slot_started_ms, p.connected_at as connected_ms,
-      ${newestProof(sql, sql`${target_domain}`)} as proof_started_ms,
       p.contradicted, p.monitors_held
     from probes p left join assignments a on a.probe_id = p.id and a.customer_id = ${customer_id} and a.monitor_id = ${monitor_id}
       and a.last_slot is null and a.withdrawn_at is null
@@ -134,7 +128,7 @@ function loadVantages(
 /** By its own clock a probe has started no test later than now, but for what is not quite known of that clock. */
 const clockMarginS = 10
 
-type TestRow = Omit<TestFact, 'doubted' | 'proved'> & { probe_id: string; own_started_ms: number; own_finished_ms: number }
+type TestRow = Omit<TestFact, 'doubted' | 'proved' | 'proved_since'> & OwnTest & { probe_id: string }
 
 /**
  * Per vantage the newest five tests, and up to 60 of those since the question was opened, with the slot before them. Votes compare the
@@ -154,7 +148,7 @@ async function loadTests(
     least(coalesce(clock_offset_ms, 0) * interval '1 millisecond', ingested_at - finished_at), ${jobGiven} - started_at)`
   const rightTime = (column: string) => sql`${sql(column)} + ${clockLacks} as ${sql(column.replace('_at', '_ms'))}`
   const columns = sql`probe_id, id, cause, attempt, first_test_id, ${rightTime('started_at')}, ${rightTime('finished_at')}, outcome,
-    started_at as own_started_ms, finished_at as own_finished_ms`
+    boot_id, started_uptime_ms, finished_uptime_ms`
   const ofVantage = sql`r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id
     and ${ofTarget(sql, sql`r`, sql`${target_generation}`)}`
   const newest = (count: number, since: Part) =>
@@ -167,14 +161,10 @@ async function loadTests(
       ${newest(5, sql`true`)} union ${newest(5, sql`r.started_at <= ${probeNow}`)} union ${newest(60, sql`r.started_at >= ${asked}`)}
     ) as t
     order by t.started_ms desc, t.id desc`
-  const ownTest = ({ probe_id, outcome, own_started_ms, own_finished_ms }: TestRow): ReportedTest => ({
-    ...{ probe_id, outcome, started_ms: own_started_ms, finished_ms: own_finished_ms },
-    timeout_s: rules.timeout_s,
-  })
-  const recordOf = await readProbeRecords(sql, rows.map(ownTest))
+  const recordOf = await readProbeRecords(sql, rows)
   return rows.map((row) => {
-    const { own_started_ms: _, own_finished_ms: __, ...test } = row
-    return { ...test, ...healthBeside(ownTest(row), recordOf(row.probe_id), target_domain, rules.timeout_s) }
+    const { boot_id: _, started_uptime_ms: __, finished_uptime_ms: ___, ...test } = row
+    return { ...test, ...healthBeside(row, recordOf(row.probe_id), target_domain) }
   })
 }
 

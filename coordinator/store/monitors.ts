@@ -4,13 +4,13 @@ import type { Target } from '../../common/wire/test.ts'
 import type { FailureDomain } from '../core/failure-domain.ts'
 import { initialMonitorState, type Mode, type MonitorRules, type MonitorState } from '../core/judgement.ts'
 import { type Maintenance, maintenanceAt } from '../core/maintenance.ts'
-import { healthBeside, type ProbeRecord } from '../core/probe-health.ts'
+import { healthBeside, type OwnTest, type ProbeRecord } from '../core/probe-health.ts'
 import type { TestFact } from '../core/verdict.ts'
 import { type BlockRow, blocksOfMonitors } from './blocks.ts'
 import type { Part, Sql } from './connection.ts'
 import { windowsOfMonitors } from './maintenance.ts'
 import { ofCustomer, olderThan, only, type Paging, type Whose } from './paging.ts'
-import { newestProof, readProbeRecords } from './proofs.ts'
+import { readProbeRecords } from './proofs.ts'
 import { leaveTarget } from './targets.ts'
 
 export type MonitorSettings = MonitorRules & {
@@ -34,7 +34,6 @@ export type StandingTest = {
   lost: boolean
   test: TestFact | null
   rtt_ms: number | null
-  proof_started_ms: number | null
   passed_ms: number | null
   contradicted: number
   monitors_held: number
@@ -58,9 +57,9 @@ export type MonitorRow = MonitorSettings & {
   now_ms: number
 }
 
-type ToldTest = Omit<TestFact, 'doubted' | 'proved'>
+type ToldTest = Omit<TestFact, 'doubted' | 'proved' | 'proved_since'> & OwnTest
 type StandingColumns = Omit<StandingTest, 'test' | 'domain'> &
-  FailureDomain & { monitor_id: string; timeout_s: number } & (ToldTest | { [K in keyof ToldTest]: null })
+  FailureDomain & { monitor_id: string } & (ToldTest | { [K in keyof ToldTest]: null })
 const isTold = <T extends { id: string | null }>(row: T): row is Extract<T, { id: string }> => row.id !== null
 
 export async function listMonitors(sql: Sql, whose: Whose, paging: Paging): Promise<MonitorRow[]> {
@@ -103,13 +102,12 @@ const bareMonitors = (sql: Sql) => sql`
 /** The newest test of every vantage comes by one index look-up each, however many results there are. */
 async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise<MonitorRow[]> {
   if (monitors.length === 0) return []
-  const domain = targetDomain(sql)
   const rows = await sql<StandingColumns[]>`
     select a.monitor_id, a.probe_id, a.phase_ms, p.name as probe_name, p.region, p.asn, split_part(p.return_address, '@', 2) as return_domain,
       p.retired_at is not null or coalesce(p.last_seen_at < now() - interval '60 seconds', true) as lost, p.clock_offset_ms,
-      p.contradicted, p.monitors_held, m.timeout_s, r.id, r.cause, r.attempt, r.first_test_id,
+      p.contradicted, p.monitors_held, r.id, r.cause, r.attempt, r.first_test_id,
       r.started_at as started_ms, r.finished_at as finished_ms, r.outcome, r.rtt_ms,
-      ${newestProof(sql, domain)} as proof_started_ms,
+      r.boot_id, r.started_uptime_ms, r.finished_uptime_ms,
       case when r.outcome = 'deferred' then (
         select b.started_at from results b where b.customer_id = m.customer_id and b.monitor_id = m.id and b.probe_id = p.id
           and ${ofTarget(sql, sql`b`, sql`m.target_generation`)} and b.outcome in ('ok', 'slow')
@@ -135,17 +133,26 @@ async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise
   }))
 }
 
-function standingOf(
-  { monitor_id: _, timeout_s, ...row }: StandingColumns,
-  target: Target,
-  recordOf: (probeId: string) => ProbeRecord,
-): StandingTest {
-  const { probe_id, probe_name, region, asn, return_domain, phase_ms, clock_offset_ms, lost, rtt_ms, ...rest } = row
-  const { proof_started_ms, passed_ms, contradicted, monitors_held, ...told } = rest
+function standingOf(row: StandingColumns, target: Target, recordOf: (probeId: string) => ProbeRecord): StandingTest {
+  const {
+    monitor_id: _,
+    probe_id,
+    probe_name,
+    region,
+    asn,
+    return_domain,
+    phase_ms,
+    clock_offset_ms,
+    lost,
+    rtt_ms,
+    ...rest
+  } = row
+  const { passed_ms, contradicted, monitors_held, ...told } = rest
   const vantage = { probe_id, probe_name, region, domain: { region, asn, return_domain }, phase_ms, clock_offset_ms, lost }
-  const standing = { ...vantage, rtt_ms, proof_started_ms, passed_ms, contradicted, monitors_held }
+  const standing = { ...vantage, rtt_ms, passed_ms, contradicted, monitors_held }
   if (!isTold(told)) return { ...standing, test: null }
-  return { ...standing, test: { ...told, ...healthBeside(told, recordOf(probe_id), domainOf(target.address), timeout_s) } }
+  const { boot_id: __, started_uptime_ms: ___, finished_uptime_ms: ____, ...test } = told
+  return { ...standing, test: { ...test, ...healthBeside(told, recordOf(probe_id), domainOf(target.address)) } }
 }
 
 /** Adds the monitor with its state; it is marked to be assigned. */

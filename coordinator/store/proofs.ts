@@ -5,66 +5,54 @@
 import { domainOf } from '../../common/mail/headers.ts'
 import {
   type ControlTrip,
+  type NewestReturn,
   needsProof,
   type OwnTest,
   type ProbeRecord,
-  type SideReturn,
-  sameTimeMs,
   spanOfTrips,
 } from '../core/probe-health.ts'
 import { merged } from '../core/spans.ts'
-import type { Part, Sql } from './connection.ts'
+import type { Sql } from './connection.ts'
 
-/**
- * The start of the newest verified round trip of `probes p` to a mail system other than this domain. Put right by what the probe last knew
- * of its own clock, as its tests are: otherwise a wrong clock would make a proof too old, or good for ever.
- */
-export const newestProof = (sql: Sql, domain: Part): Part =>
-  sql`(select max(f.started_at) + coalesce(p.clock_offset_ms, 0) * interval '1 millisecond'
-    from probe_proofs f where f.probe_id = p.id and f.domain <> ${domain})`
-
-/** With its times by the probe's own clock. */
-export type ReportedTest = OwnTest & { probe_id: string; timeout_s: number }
+export type ReportedTest = OwnTest & { probe_id: string }
+type Told = ReportedTest & { boot_id: string }
 
 const nothingKnown: ProbeRecord = { trips: [], returns: [] }
 
 /** By probe, what speaks for or against its health beside these tests. Nothing is asked of the database where all of them came back. */
 export async function readProbeRecords(sql: Sql, tests: readonly ReportedTest[]): Promise<(probeId: string) => ProbeRecord> {
-  const trips = Map.groupBy(await readTrips(sql, tests.filter(needsProof)), ({ probe_id }) => probe_id)
-  const returns = Map.groupBy(await readReturns(sql, [...trips.values()].flat()), ({ probe_id }) => probe_id)
-  const records = new Map(
-    [...trips].map(([id, known]): [string, ProbeRecord] => [id, { trips: known, returns: returns.get(id) ?? [] }]),
-  )
-  return (probeId) => records.get(probeId) ?? nothingKnown
+  const failing = tests.filter((test): test is Told => needsProof(test) && test.boot_id !== null)
+  if (failing.length === 0) return () => nothingKnown
+  const boots = [...Map.groupBy(failing, ({ probe_id, boot_id }) => `${probe_id} ${boot_id}`).values()]
+  const [trips, returns] = await Promise.all([readTrips(sql, boots), readReturns(sql, boots)])
+  const [tripsOf, returnsOf] = [Map.groupBy(trips, ({ probe_id }) => probe_id), Map.groupBy(returns, ({ probe_id }) => probe_id)]
+  return (probeId) => ({ trips: tripsOf.get(probeId) ?? [], returns: returnsOf.get(probeId) ?? [] })
 }
 
 type TripRow = ControlTrip & { probe_id: string }
 
-/** Of a long outage the spans of most tests overlap: each stretch of the index is read once. */
-async function readTrips(sql: Sql, tests: readonly ReportedTest[]): Promise<TripRow[]> {
-  const spans = [...Map.groupBy(tests, ({ probe_id }) => probe_id)].flatMap(([probeId, its]) =>
-    merged(its.map((test) => spanOfTrips(test, test.timeout_s))).map((span) => ({ probeId, ...span })),
+/** Of a long outage the spans of most tests overlap: each stretch of the index is read once. `boots`: the tests of each boot of a probe. */
+async function readTrips(sql: Sql, boots: readonly Told[][]): Promise<TripRow[]> {
+  const spans = boots.flatMap((tests) =>
+    merged(tests.map(spanOfTrips)).flatMap((span) => tests.slice(0, 1).map((test) => ({ ...test, ...span }))),
   )
-  if (spans.length === 0) return []
   const rows = await sql<Omit<TripRow, 'domain'>[]>`
-    select s.probe_id, c.* from unnest(${spans.map(({ probeId }) => probeId)}::uuid[], ${spans.map(({ start_ms }) => start_ms)}::timestamptz[],
-      ${spans.map(({ end_ms }) => end_ms)}::timestamptz[]) as s (probe_id, start_at, end_at)
+    select s.probe_id, s.boot_id, c.* from unnest(${spans.map(({ probe_id }) => probe_id)}::uuid[], ${spans.map(({ boot_id }) => boot_id)}::text[],
+      ${spans.map(({ start_ms }) => start_ms)}::float8[], ${spans.map(({ end_ms }) => end_ms)}::float8[])
+      as s (probe_id, boot_id, start_ms, end_ms)
     cross join lateral (
-      select reference, started_at as started_ms, returned_at is not null as returned from control_trips
-      where probe_id = s.probe_id and started_at between s.start_at and s.end_at order by started_at) as c`
+      select reference, started_uptime_ms, outcome, beside from control_trips
+      where probe_id = s.probe_id and boot_id = s.boot_id and started_uptime_ms between s.start_ms and s.end_ms) as c`
   return rows.map((row) => ({ ...row, domain: domainOf(row.reference) }))
 }
 
-/** Mail to other monitors that was sent about when a control trip was lost. */
-async function readReturns(sql: Sql, trips: readonly TripRow[]): Promise<(SideReturn & { probe_id: string })[]> {
-  const lost = trips.filter(({ returned }) => !returned)
-  if (lost.length === 0) return []
-  const margin = sql`${sameTimeMs} * interval '1 millisecond'`
-  // A multirange is searched by halves: a busy probe knows thousands of mail domains, and has lost hundreds of trips in a long outage.
-  return await sql<(SideReturn & { probe_id: string })[]>`
-    select f.probe_id, f.domain, f.started_at as started_ms from (
-      select probe_id, range_agg(tstzrange(started_at - ${margin}, started_at + ${margin}, '[]')) as beside
-      from unnest(${lost.map(({ probe_id }) => probe_id)}::uuid[], ${lost.map(({ started_ms }) => started_ms)}::timestamptz[])
-        as trips (probe_id, started_at) group by probe_id) as lost
-    join probe_proofs f on f.probe_id = lost.probe_id and not f.control and f.started_at <@ lost.beside`
+/** The newest two, of two mail domains: whatever the target, one of them is another. */
+function readReturns(sql: Sql, boots: readonly Told[][]): Promise<(NewestReturn & { probe_id: string })[]> {
+  const firsts = boots.flatMap((tests) => tests.slice(0, 1))
+  return sql<(NewestReturn & { probe_id: string })[]>`
+    select b.probe_id, b.boot_id, f.* from unnest(${firsts.map(({ probe_id }) => probe_id)}::uuid[], ${firsts.map(({ boot_id }) => boot_id)}::text[])
+      as b (probe_id, boot_id)
+    cross join lateral (
+      select domain, started_uptime_ms from probe_proofs where probe_id = b.probe_id and boot_id = b.boot_id
+      order by started_uptime_ms desc limit 2) as f`
 }

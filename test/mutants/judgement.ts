@@ -7,6 +7,22 @@ const evidence = 'test/scenarios/judgement-evidence.test.ts'
 
 export const suspicionMutants: Mutant[] = [
   {
+    name: 'slot-of-the-away-waited-for',
+    file: 'coordinator/core/asking.ts',
+    find: 'vantage.connected_ms > startedMs',
+    replace: 'vantage.connected_ms < 0',
+    why: 'Whether a probe that was away as its slot was due runs it, nobody knows.',
+    caughtBy: { file: transcripts, test: 'lost-vantage > who comes back after its slot was due is asked' },
+  },
+  {
+    name: 'hold-by-the-first-question-only',
+    file: 'coordinator/core/suspicion.ts',
+    find: '[first, ...others].flatMap((answer) => (answer.held',
+    replace: '[first].flatMap((answer) => (answer.held',
+    why: 'What began to fail before, and was told of later, has lasted its three minutes as soon.',
+    caughtBy: { file: transcripts, test: 'hard-failure > what failed before, and was told of later, has lasted as soon' },
+  },
+  {
     name: 'earlier-test-votes',
     file: 'coordinator/core/votes.ts',
     find: 'vantage.tests.filter((test) => test.started_ms >= sinceMs)',

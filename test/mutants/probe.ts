@@ -27,6 +27,17 @@ export const probeMutants: Mutant[] = [
     caughtBy: { file: 'test/unit/probe-retest.test.ts', test: 'the re-test > comes 30 s after a lost test' },
   },
   {
+    name: 'restart-loses-the-return',
+    file: 'probe/round-trip.ts',
+    find: "state.phase === 'out' && state.resumed !== undefined",
+    replace: "state.phase === 'out' && state.attempts < 0",
+    why: 'A mail that may have come back while the probe was started again was not lost.',
+    caughtBy: {
+      file: 'test/unit/probe-round-trip.test.ts',
+      test: 'one round trip > has not run where the mail might have come back during a restart',
+    },
+  },
+  {
     name: 'rhythm-goes-by-wall-clock',
     file: 'probe/retest.ts',
     find: 'startedAt.monotonicMs >= firstStartedAt.monotonicMs',

@@ -21,6 +21,7 @@ const ended = (outcome: Outcome, startedAgo: number, endedAgo: number, cause: Te
   outcome,
   doubted: false,
   proved: false,
+  proved_since: true,
 })
 const vantage = (region: string, tests: TestFact[], changes: Partial<VantageEvidence> = {}): VantageEvidence => ({
   probe_id: region,
@@ -33,7 +34,6 @@ const vantage = (region: string, tests: TestFact[], changes: Partial<VantageEvid
   overdue: [],
   slot_started_ms: null,
   connected_ms: null,
-  proof_started_ms: nowMs,
   passed_ms: ago(86_400),
   contradicted: 0,
   monitors_held: 1,

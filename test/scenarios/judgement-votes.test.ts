@@ -15,9 +15,9 @@ const sinceMs = ago(7200)
 type Situation = { test: TestFact | null; vantage: Partial<VantageEvidence>; suspected: boolean }
 const lost: TestFact = {
   ...{ id: 'lost', cause: 'slot', attempt: 1, first_test_id: null, outcome: 'timeout' },
-  ...{ started_ms: ago(601), finished_ms: ago(1), doubted: false, proved: false },
+  ...{ started_ms: ago(601), finished_ms: ago(1), doubted: false, proved: false, proved_since: true },
 }
-const proven: Situation = { test: lost, vantage: { proof_started_ms: ago(60) }, suspected: false }
+const proven: Situation = { test: lost, vantage: {}, suspected: false }
 
 const ended =
   (changes: Partial<TestFact>) =>
@@ -26,7 +26,7 @@ const known =
   (changes: Partial<VantageEvidence>) =>
   (situation: Situation): Situation => ({ ...situation, vantage: { ...situation.vantage, ...changes } })
 const longAgo = ended({ started_ms: ago(1200 + 600 + 60 + 180 + 601), finished_ms: ago(1200 + 600 + 60 + 180 + 1) })
-const unproven = known({ proof_started_ms: null })
+const unproven = ended({ proved_since: false })
 
 /** By the reason of its row: what makes it fit. */
 const situations: Record<VoteView['reason'], (situation: Situation) => Situation> = {
@@ -50,7 +50,7 @@ const ages = ['stale', 'probe_unproven', 'awaiting_proof']
 function voteOn({ test: latest, vantage, suspected }: Situation): string {
   const evidence: VantageEvidence = {
     ...{ probe_id: 'eu', region: 'eu', domain: { region: 'eu', asn: null, return_domain: 'eu.example' }, planned: true },
-    ...{ lost: false, assigned_ms: sinceMs, overdue: [], slot_started_ms: null, connected_ms: null, proof_started_ms: null },
+    ...{ lost: false, assigned_ms: sinceMs, overdue: [], slot_started_ms: null, connected_ms: null },
     ...{ passed_ms: ago(86_400), contradicted: 0, monitors_held: 1, tests: latest === null ? [] : [latest] },
     ...vantage,
   }

@@ -6,8 +6,14 @@ import type { TestEvidence } from '../../coordinator/core/diagnosis.ts'
 import type { Evidence, MonitorState, VantageEvidence } from '../../coordinator/core/evidence.ts'
 import { isLateNews } from '../../coordinator/core/past-outage.ts'
 import { estimateLackMs } from '../../coordinator/core/probe-clock.ts'
-import { type ControlTrip, healthBeside, type OwnTest, type SideReturn, sameTimeMs } from '../../coordinator/core/probe-health.ts'
-import { isFailure, type TestFact } from '../../coordinator/core/verdict.ts'
+import {
+  type ControlTrip,
+  healthBeside,
+  type NewestReturn,
+  type OwnTest,
+  sameMomentMs,
+} from '../../coordinator/core/probe-health.ts'
+import { isFailure, isPass } from '../../coordinator/core/verdict.ts'
 import type { LateReturnRow } from '../../coordinator/store/late-returns.ts'
 import type { SimBatch, SimJob, Surroundings } from './coordination.ts'
 import type { SpoolRecord } from './journal.ts'
@@ -18,15 +24,14 @@ import { lostMs, type Seats, slotBefore, slotStartedMs } from './seats.ts'
 
 type Known = {
   /** With their times by the probe's own clock. */
-  tests: (TestFact & { own: OwnTest })[]
+  tests: (LoadedFact & { own: OwnTest })[]
   /** The tests as evidence, since the last news of them: a judgement asks for them more often than they change. */
   facts: LoadedFact[] | null
   ids: Set<string>
   overdue: { test_id: string; started_ms: number; at: number }[]
   trips: (ControlTrip & { id: string })[]
   /** Mail to other monitors, which is not played: one comes back from where a control trip can. */
-  returns: SideReturn[]
-  proofMs: number | null
+  returns: NewestReturn[]
   passedMs: number
 }
 
@@ -64,7 +69,6 @@ export class Results {
         overdue: [],
         trips: [],
         returns: [],
-        proofMs: null,
         passedMs: Number.NEGATIVE_INFINITY,
       })
     }
@@ -93,9 +97,10 @@ export class Results {
       const times = {
         started_ms: startedMs,
         finished_ms,
-        own: { outcome: 'ok' as const, started_ms: wallMs - nowMs + startedMs, finished_ms: wallMs - nowMs + finished_ms },
+        told_ms: wallMs - nowMs + startedMs,
+        own: { outcome: 'ok' as const, boot_id: null, started_uptime_ms: 0, finished_uptime_ms: 0 },
       }
-      const good = { outcome: 'ok' as const, doubted: false, proved: false }
+      const good = { outcome: 'ok' as const, doubted: false, proved: false, proved_since: false }
       known.tests = [{ id, cause: 'slot', attempt: 1, first_test_id: null, ...times, ...good }]
       known.passedMs = startedMs
     }
@@ -184,8 +189,8 @@ export class Results {
     const known = this.#knownOf(probe.id)
     const toldSinceMs = nowMs - (rules.timeout_s + 60) * 1000
     known.overdue = known.overdue.filter(({ at }) => at > toldSinceMs)
-    const { overdue, proofMs, passedMs } = known
-    const facts = factsOf(known, domainOf(plan.target.address), rules.timeout_s)
+    const { overdue, passedMs } = known
+    const facts = factsOf(known, domainOf(plan.target.address))
     const lacksMs = this.#lackMs(probe, wholeSecond(probe.clock.wallMs(nowMs)))
     return {
       probe_id: probe.id,
@@ -198,7 +203,6 @@ export class Results {
       overdue: overdue.map(({ test_id, started_ms }) => ({ test_id, started_ms })),
       connected_ms: connectedMs(probe.id),
       slot_started_ms: seat === undefined ? null : slotStartedMs(seat.assignment, nowMs, lacksMs),
-      proof_started_ms: proofMs,
       passed_ms: Number.isFinite(passedMs) ? passedMs : null,
       contradicted: 0,
       monitors_held: 1,
@@ -217,7 +221,7 @@ export class Results {
     const { givenMs = Number.NEGATIVE_INFINITY } = jobs.get(result.job_id ?? '') ?? {}
     const toldByMs = Math.min(result.clock_offset_ms ?? 0, this.#around.events.nowMs - result.finished_at)
     const rightMs = Math.max(toldByMs, givenMs - result.started_at)
-    const { id, cause, attempt, first_test_id, outcome } = result
+    const { id, cause, attempt, first_test_id, outcome, boot_id, started_uptime_ms, finished_uptime_ms } = result
     known.tests.push({
       id,
       cause,
@@ -226,8 +230,9 @@ export class Results {
       started_ms: result.started_at + rightMs,
       finished_ms: result.finished_at + rightMs,
       outcome,
-      ...{ doubted: false, proved: false },
-      own: { outcome, started_ms: result.started_at, finished_ms: result.finished_at },
+      ...{ doubted: false, proved: false, proved_since: false },
+      told_ms: result.started_at,
+      own: { outcome, boot_id, started_uptime_ms, finished_uptime_ms },
     })
     if (isFailure(outcome) && isLateNews(result.finished_at + rightMs, this.#around.events.nowMs))
       this.#lateSinceMs = Math.min(this.#lateSinceMs ?? Number.POSITIVE_INFINITY, result.started_at + rightMs)
@@ -239,8 +244,9 @@ export class Results {
     else {
       this.#keepDetail(result)
       // Mail of other monitors may have come back meanwhile.
-      const besideMs = result.finished_at + rightMs - 10_000
-      if (this.#around.busy && this.#around.sideWorks(probe.id, besideMs)) known.proofMs = Math.max(known.proofMs ?? 0, besideMs)
+      const agoMs = 10_000
+      if (this.#around.busy && this.#around.sideWorks(probe.id, result.finished_at + rightMs - agoMs))
+        noteReturn(known, { domain: otherCustomer, boot_id, started_uptime_ms: finished_uptime_ms - agoMs })
     }
   }
 
@@ -266,16 +272,15 @@ export class Results {
   /** True where the trip proves the probe's health. */
   #addControl(probe: SimProbe, trip: Extract<SpoolRecord, { kind: 'control' }>['body'], rightMs: number): boolean {
     const known = this.#knownOf(probe.id)
-    const { trips, returns } = known
+    const { trips } = known
     if (trips.some(({ id }) => id === trip.id)) return false
-    const { id, reference, started_at: started_ms } = trip
-    const returned = trip.returned_at !== null
+    const { id, reference, started_at, outcome, boot_id, started_uptime_ms } = trip
+    const domain = domainOf(reference)
+    const otherReturned = this.#around.busy && this.#around.sideWorks(probe.id, started_at + rightMs + sameMomentMs)
     known.facts = null
-    trips.push({ id, reference, domain: domainOf(reference), started_ms, returned })
-    if (this.#around.busy && this.#around.sideWorks(probe.id, started_ms + rightMs + sameTimeMs))
-      returns.push({ domain: otherCustomer, started_ms })
-    if (returned) known.proofMs = Math.max(known.proofMs ?? 0, trip.started_at + rightMs)
-    return returned
+    trips.push({ id, reference, domain, boot_id, started_uptime_ms, outcome, beside: otherReturned ? [otherCustomer] : [] })
+    if (isPass(outcome)) noteReturn(known, { domain, boot_id, started_uptime_ms })
+    return isPass(outcome)
   }
 
   /** What is known of the probe's clock: by itself, or as ingest estimates it. */
@@ -291,9 +296,13 @@ export class Results {
   }
 }
 
-const factsOf = (known: Known, targetDomain: string, timeoutS: number): LoadedFact[] =>
-  (known.facts ??= known.tests.map(({ own, ...test }) => ({
-    ...test,
-    told_ms: own.started_ms,
-    ...healthBeside(own, known, targetDomain, timeoutS),
-  })))
+const factsOf = (known: Known, targetDomain: string): LoadedFact[] =>
+  (known.facts ??= known.tests.map(({ own, ...test }) => ({ ...test, ...healthBeside(own, known, targetDomain) })))
+
+/** As the store keeps them: of each domain the newest. */
+function noteReturn(known: Known, back: NewestReturn): void {
+  const older = known.returns.find(({ domain }) => domain === back.domain)
+  if (older?.boot_id === back.boot_id && older.started_uptime_ms >= back.started_uptime_ms) return
+  known.facts = null
+  known.returns = [back, ...known.returns.filter((other) => other !== older)]
+}

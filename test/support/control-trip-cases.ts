@@ -1,8 +1,12 @@
+import type { Outcome } from '../../common/wire/test.ts'
+
 /** What control trips say of a failing test that ran from 0 s to 600 s: held by the rule, and by what the store loads for it. */
 export type ControlTripCase = {
   what: string
-  /** `atS`: when it was sent. */
-  trips: { to: 'a' | 'b' | 'customer'; atS: number; lost?: true }[]
+  /** `timeout` unless it says otherwise. */
+  outcome?: Outcome
+  /** `atS`: when it was sent. `lost`: how, where it did not just stay away. */
+  trips: { to: 'a' | 'b' | 'customer'; atS: number; lost?: true | Outcome }[]
   /** When the probe's newest mail to another monitor that has come back was sent. */
   elsewhereAtS?: number
   /** The same to another monitor of the customer's own mail domain. */
@@ -61,21 +65,21 @@ export const controlTripCases: ControlTripCase[] = [
   {
     what: 'one was lost, and mail sent elsewhere beside it came back',
     trips: [{ to: 'a', atS: 120, lost: true }],
-    elsewhereAtS: 123,
+    elsewhereAtS: 121,
     doubted: false,
     proved: false,
   },
   {
     what: 'one was lost, and mail sent elsewhere came back that was sent too long after it',
     trips: [{ to: 'a', atS: 120, lost: true }],
-    elsewhereAtS: 125.001,
+    elsewhereAtS: 121.001,
     doubted: true,
     proved: false,
   },
   {
     what: "one was lost, and mail to the customer's own domain beside it came back",
     trips: [{ to: 'a', atS: 120, lost: true }],
-    toCustomerAtS: 123,
+    toCustomerAtS: 121,
     doubted: true,
     proved: false,
   },
@@ -91,7 +95,7 @@ export const controlTripCases: ControlTripCase[] = [
       { to: 'a', atS: 120, lost: true },
       { to: 'a', atS: 540 },
     ],
-    elsewhereAtS: 123,
+    elsewhereAtS: 121,
     doubted: true,
     proved: true,
   },
@@ -121,5 +125,40 @@ export const controlTripCases: ControlTripCase[] = [
     trips: [{ to: 'a', atS: 120, lost: true }, ...longOutage],
     doubted: true,
     proved: false,
+  },
+  {
+    what: 'one came back without a stamp: that reference has no responder',
+    trips: [{ to: 'a', atS: 120, lost: 'echo' }],
+    doubted: false,
+    proved: true,
+  },
+  {
+    what: 'one got out and was lost, beside a test whose mail never got out',
+    outcome: 'unreachable',
+    trips: [
+      { to: 'a', atS: 120, lost: true },
+      { to: 'a', atS: 540 },
+    ],
+    doubted: false,
+    proved: true,
+  },
+  {
+    what: 'one never got out, as the mail of the test',
+    outcome: 'unreachable',
+    trips: [
+      { to: 'a', atS: 120, lost: 'unreachable' },
+      { to: 'a', atS: 540 },
+    ],
+    doubted: true,
+    proved: true,
+  },
+  {
+    what: 'one never got out, beside a test whose mail did not come back',
+    trips: [
+      { to: 'a', atS: 120, lost: 'unreachable' },
+      { to: 'a', atS: 540 },
+    ],
+    doubted: true,
+    proved: true,
   },
 ]

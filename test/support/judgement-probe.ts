@@ -18,7 +18,7 @@ export type Probe = {
   sequence: { first: string; next: 'retest' | 'open' } | null
 }
 
-export type Ended = Omit<TestFact, 'doubted' | 'proved'>
+export type Ended = Omit<TestFact, 'doubted' | 'proved' | 'proved_since'>
 
 export const makeProbe = (region: string, planned: boolean, phase: number, startMs: number): Probe => ({
   region,
@@ -44,11 +44,12 @@ export const evidenceOf = (
   region: probe.region,
   planned: probe.planned,
   assigned_ms: assignedMs,
-  tests: probe.tests.toSorted((a, b) => b.started_ms - a.started_ms),
+  tests: probe.tests
+    .toSorted((a, b) => b.started_ms - a.started_ms)
+    .map((test) => ({ ...test, proved_since: probe.proofMs !== null && probe.proofMs >= test.started_ms })),
   overdue: probe.overdue,
   slot_started_ms: probe.slot,
   connected_ms: probe.connectedMs,
-  proof_started_ms: probe.proofMs,
   passed_ms: probe.passedMs,
 })
 

@@ -273,7 +273,7 @@ export class Story {
     const slowMs = test.started_ms + this.rules.slow_s * 1000
     const doubted = slowMs < test.finished_ms && !this.#setting.proves(probe.region, (slowMs - startMs) / 1000)
     this.#report(probe, () => {
-      probe.tests.push({ ...test, doubted, proved: proves && !passes })
+      probe.tests.push({ ...test, doubted, proved: proves && !passes, proved_since: false })
       if (proves && !passes) probe.proofMs = Math.max(probe.proofMs ?? 0, test.finished_ms)
       if (isFailure(test.outcome) && isLateNews(test.finished_ms, this.#nowMs))
         this.#lateSinceMs = Math.min(this.#lateSinceMs ?? test.started_ms, test.started_ms)

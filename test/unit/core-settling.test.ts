@@ -12,7 +12,16 @@ const fastRules = { ...defaultRules, mode: 'fast' as const }
 
 let count = 0
 const sent = (startedS: number, finishedS: number, outcome: Outcome, changes: Partial<TestFact> = {}): TestFact => ({
-  ...{ id: `test-${++count}`, cause: 'slot', attempt: 1, first_test_id: null, outcome, doubted: false, proved: true },
+  ...{
+    id: `test-${++count}`,
+    cause: 'slot',
+    attempt: 1,
+    first_test_id: null,
+    outcome,
+    doubted: false,
+    proved: true,
+    proved_since: false,
+  },
   started_ms: at(startedS),
   finished_ms: at(finishedS),
   ...changes,
@@ -23,7 +32,6 @@ const vantage = (region: string, tests: TestFact[]): VantageEvidence => ({
   assigned_ms: at(-9999),
   slot_started_ms: null,
   connected_ms: null,
-  proof_started_ms: null,
   passed_ms: at(-9999),
 })
 const evidence = (vantages: VantageEvidence[], late_since_ms: number | null = null): Evidence => ({

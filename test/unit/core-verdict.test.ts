@@ -15,9 +15,9 @@ const ended = (outcome: Outcome): TestFact => ({
   outcome,
   doubted: false,
   proved: false,
+  proved_since: true,
 })
 const proven: VantageContext = {
-  proof_started_ms: startedMs + 540_000,
   passed_ms: startedMs - dayMs,
   contradicted: 0,
   monitors_held: 1,
@@ -50,24 +50,17 @@ describe('a verdict', () => {
   })
 
   test.each<[string, Partial<VantageContext & TestFact>, number, string]>([
-    ['without proof yet, it is waited for', { proof_started_ms: null }, soon, 'waiting awaiting_proof'],
-    [
-      'a proof from before the test was sent proves nothing about it',
-      { proof_started_ms: startedMs - 1 },
-      soon,
-      'waiting awaiting_proof',
-    ],
-    ['a proof sent with the test does', { proof_started_ms: startedMs }, soon, 'fail failed'],
-    ['after a minute without proof the word does not count', { proof_started_ms: null }, later, 'abstain probe_unproven'],
+    ['without proof yet, it is waited for', { proved_since: false }, soon, 'waiting awaiting_proof'],
+    ['after a minute without proof the word does not count', { proved_since: false }, later, 'abstain probe_unproven'],
     [
       'a probe whose control trip was lost meanwhile has not proved itself by recovering',
       { doubted: true },
       later,
       'abstain probe_unproven',
     ],
-    ['a control trip beside it that returned is proof enough', { proof_started_ms: null, proved: true }, later, 'fail failed'],
+    ['a control trip beside it that returned is proof enough', { proved_since: false, proved: true }, later, 'fail failed'],
     ['one lost trip outweighs one that returned', { proved: true, doubted: true }, later, 'abstain probe_unproven'],
-    ['a proof that comes late still counts', { proof_started_ms: startedMs + 1 }, later, 'fail failed'],
+    ['a proof that comes late still counts', { proved_since: true }, later, 'fail failed'],
   ])('%s', (_, context, nowMs, expected) => {
     const { verdict, reason } = verdictOf({ ...ended('timeout'), ...context }, { ...proven, ...context }, nowMs)
     expect(`${verdict} ${reason}`).toBe(expected)
@@ -114,6 +107,6 @@ describe('a standing verdict', () => {
     expect(standingVerdict(ended('ok'), proven, monitor, staleMs + 1)).toEqual({ verdict: 'no_data', reason: 'stale' })
   })
   test('shows a failure that waits for its proof as one', () => {
-    expect(standingVerdict(ended('timeout'), { ...proven, proof_started_ms: null }, monitor, soon).verdict).toBe('fail')
+    expect(standingVerdict({ ...ended('timeout'), proved_since: false }, proven, monitor, soon).verdict).toBe('fail')
   })
 })
