@@ -190,11 +190,12 @@ describe('the machinery of a probe', () => {
     expect(secondsOf(second?.[0]) - secondsOf(first?.[0])).toBe(180)
   })
 
-  it('tells that a mail is overdue and proves its own health at the slow mark, before the deadline and at the end', async () => {
+  it('tells that a mail is overdue and proves its own health at the start, at the slow mark, before the deadline and at the end', async () => {
     const { runtime, world, told } = probe([jitterFree()], { references: [reference] })
     world.fate = 'lost'
     await runtime.advanceAsync(minutes(10) + 6000)
     expect(told().map(({ kind, outcome }) => (outcome === undefined ? kind : `${kind} ${outcome}`))).toEqual([
+      'control ok',
       'overdue',
       'control ok',
       'control ok',

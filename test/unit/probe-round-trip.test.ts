@@ -90,7 +90,7 @@ describe('one round trip', () => {
         [1, 'accepted'],
         [2, 'returned'],
       ],
-      ['0:00 send 1', '0:02 ok'],
+      ['0:00 send 1', '0:00 control trip', '0:02 ok'],
     ],
     [
       'waits for the end of a dialogue that the returned mail overtook',
@@ -98,24 +98,32 @@ describe('one round trip', () => {
         [1, 'returned'],
         [2, 'accepted'],
       ],
-      ['0:00 send 1', '0:02 ok'],
+      ['0:00 send 1', '0:00 control trip', '0:02 ok'],
     ],
-    ['waits no longer than 5 s for it', [[1, 'returned']], ['0:00 send 1', '0:06 ok']],
+    ['waits no longer than 5 s for it', [[1, 'returned']], ['0:00 send 1', '0:00 control trip', '0:06 ok']],
     [
       'is slow from the slow mark on, after word of it and a proof of health',
       [
         [1, 'accepted'],
         [121, 'returned'],
       ],
-      ['0:00 send 1', '2:00 overdue', '2:00 control trip', '2:01 slow'],
+      ['0:00 send 1', '0:00 control trip', '2:00 overdue', '2:00 control trip', '2:01 slow'],
     ],
     [
-      'times out at the deadline, with control trips at the slow mark, 60 s before and at the end',
+      'times out at the deadline, with control trips at the start, at the slow mark, 60 s before and at the end',
       [[1, 'accepted']],
-      ['0:00 send 1', '2:00 overdue', '2:00 control trip', '9:00 control trip', '10:00 timeout', '10:00 control trip'],
+      [
+        '0:00 send 1',
+        '0:00 control trip',
+        '2:00 overdue',
+        '2:00 control trip',
+        '9:00 control trip',
+        '10:00 timeout',
+        '10:00 control trip',
+      ],
     ],
     [
-      'takes a control trip with it where a gap in the own inbox could be over at the slow mark; the second comes midway where the time is short',
+      'takes its last control trip midway between slow mark and deadline where the time is short',
       [[1, 'accepted']],
       [
         '0:00 send 1',
@@ -131,19 +139,23 @@ describe('one round trip', () => {
     [
       'ends at once when the mail is refused for good',
       [[1, failure('refused', true)]],
-      ['0:00 send 1', '0:01 refused, hard', '0:01 control trip'],
+      ['0:00 send 1', '0:00 control trip', '0:01 refused, hard', '0:01 control trip'],
     ],
     [
       'ends at once when the domain does not exist',
       [[1, failure('dns', true)]],
-      ['0:00 send 1', '0:01 dns, hard', '0:01 control trip'],
+      ['0:00 send 1', '0:00 control trip', '0:01 dns, hard', '0:01 control trip'],
     ],
     [
       'asks for no proof of health where our address is blocked',
       [[1, failure('blocked', true)]],
-      ['0:00 send 1', '0:01 blocked'],
+      ['0:00 send 1', '0:00 control trip', '0:01 blocked'],
     ],
-    ['does not run against a forbidden target', [[0, failure('not_run', true)]], ['0:00 send 1', '0:00 not_run']],
+    [
+      'does not run against a forbidden target',
+      [[0, failure('not_run', true)]],
+      ['0:00 send 1', '0:00 control trip', '0:00 not_run'],
+    ],
     [
       'tries again after a 4xx, and the wait shows in the round-trip time',
       [
@@ -152,13 +164,14 @@ describe('one round trip', () => {
         [91, 'accepted'],
         [95, 'returned'],
       ],
-      ['0:00 send 1', '0:30 send 2', '1:30 send 3', '1:35 ok'],
+      ['0:00 send 1', '0:00 control trip', '0:30 send 2', '1:30 send 3', '1:35 ok'],
     ],
     [
       'tries as a mail server would and is unreachable at the deadline',
       [1, 31, 91, 211, 331, 451, 571].map((seconds): Moment => [seconds, failure('unreachable')]),
       [
         '0:00 send 1',
+        '0:00 control trip',
         '0:30 send 2',
         '1:30 send 3',
         '2:00 overdue',
@@ -184,7 +197,7 @@ describe('one round trip', () => {
         [1, 'accepted'],
         [5, 'bounce'],
       ],
-      ['0:00 send 1', '0:05 bounced, hard', '0:05 control trip'],
+      ['0:00 send 1', '0:00 control trip', '0:05 bounced, hard', '0:05 control trip'],
     ],
     [
       'takes a notice of delay as evidence only',
@@ -193,7 +206,7 @@ describe('one round trip', () => {
         [60, 'delayed'],
         [100, 'returned'],
       ],
-      ['0:00 send 1', '1:40 ok'],
+      ['0:00 send 1', '0:00 control trip', '1:40 ok'],
     ],
     [
       'holds an unstamped copy until the deadline',
@@ -201,7 +214,15 @@ describe('one round trip', () => {
         [1, 'accepted'],
         [2, 'echo'],
       ],
-      ['0:00 send 1', '2:00 overdue', '2:00 control trip', '9:00 control trip', '10:00 echo', '10:00 control trip'],
+      [
+        '0:00 send 1',
+        '0:00 control trip',
+        '2:00 overdue',
+        '2:00 control trip',
+        '9:00 control trip',
+        '10:00 echo',
+        '10:00 control trip',
+      ],
     ],
     [
       'passes when the stamped mail follows the unstamped copy',
@@ -210,7 +231,7 @@ describe('one round trip', () => {
         [2, 'echo'],
         [3, 'returned'],
       ],
-      ['0:00 send 1', '0:03 ok'],
+      ['0:00 send 1', '0:00 control trip', '0:03 ok'],
     ],
     [
       'takes an unstamped copy as a pass where the monitor says so',
@@ -218,7 +239,7 @@ describe('one round trip', () => {
         [1, 'accepted'],
         [2, 'echo'],
       ],
-      ['0:00 send 1', '0:02 ok'],
+      ['0:00 send 1', '0:00 control trip', '0:02 ok'],
       { acceptEcho: true },
     ],
     [
@@ -227,7 +248,7 @@ describe('one round trip', () => {
         [1, failure('deferred')],
         [2, 'returned'],
       ],
-      ['0:00 send 1', '0:02 ok'],
+      ['0:00 send 1', '0:00 control trip', '0:02 ok'],
     ],
     [
       'goes on after a restart of the probe once the mail was accepted',
@@ -236,7 +257,7 @@ describe('one round trip', () => {
         [3, 'restart'],
         [5, 'returned'],
       ],
-      ['0:00 send 1', '0:05 ok'],
+      ['0:00 send 1', '0:00 control trip', '0:05 ok'],
     ],
     [
       'has not run where the mail might have come back during a restart',
@@ -244,7 +265,7 @@ describe('one round trip', () => {
         [1, 'accepted'],
         [3, 'restart'],
       ],
-      ['0:00 send 1', '2:00 overdue', '2:00 control trip', '9:00 control trip', '10:00 not_run'],
+      ['0:00 send 1', '0:00 control trip', '2:00 overdue', '2:00 control trip', '9:00 control trip', '10:00 not_run'],
     ],
     [
       'goes on between two attempts after a restart',
@@ -254,16 +275,16 @@ describe('one round trip', () => {
         [31, 'accepted'],
         [32, 'returned'],
       ],
-      ['0:00 send 1', '0:30 send 2', '0:32 ok'],
+      ['0:00 send 1', '0:00 control trip', '0:30 send 2', '0:32 ok'],
     ],
-    ['has not run when a restart cut its dialogue off', [[1, 'restart']], ['0:00 send 1', '0:01 not_run']],
+    ['has not run when a restart cut its dialogue off', [[1, 'restart']], ['0:00 send 1', '0:00 control trip', '0:01 not_run']],
     [
       'has not run when the machine was started again',
       [
         [1, 'accepted'],
         [3, 'reboot'],
       ],
-      ['0:00 send 1', '0:03 not_run'],
+      ['0:00 send 1', '0:00 control trip', '0:03 not_run'],
     ],
     [
       'keeps a return that was written down before the restart',
@@ -271,7 +292,7 @@ describe('one round trip', () => {
         [1, 'returned'],
         [3, 'reboot'],
       ],
-      ['0:00 send 1', '0:03 ok'],
+      ['0:00 send 1', '0:00 control trip', '0:03 ok'],
     ],
     [
       'says nothing about itself where it is a control trip',
