@@ -70,7 +70,8 @@ function passIsAskedAgain(
   nowMs: number,
 ): boolean {
   if (test === null) return false
-  const newestMs = Math.max(0, ...failingMs)
+  // What is dated in the future would be asked about again and again until then.
+  const newestMs = Math.max(0, ...failingMs.filter((ms) => ms <= nowMs))
   const isOutdated = test.started_ms < newestMs && (askedMs ?? 0) < newestMs
   const isOld = nowMs >= (askedMs ?? test.finished_ms) + againMs
   return (isOutdated || isOld) && slotAnswersMs(vantage, isOutdated ? newestMs : test.started_ms + 1, rules, nowMs) === null

@@ -81,7 +81,8 @@ export async function loadEvidence(sql: Sql, monitor: ClaimedMonitor): Promise<E
   )
   const tests = await loadTests(sql, monitor, probeIds, sinceMs)
   const overdue = await sql<{ probe_id: string; test_id: string; started_ms: number }[]>`
-    select o.probe_id, o.test_id, o.started_at + coalesce(p.clock_offset_ms, 0) * interval '1 millisecond' as started_ms
+    select o.probe_id, o.test_id, least(o.started_at + coalesce(p.clock_offset_ms, 0) * interval '1 millisecond',
+      o.ingested_at - ${monitor.rules.slow_s} * interval '1 second') as started_ms
     from overdues o join probes p on p.id = o.probe_id
     where o.customer_id = ${customer_id} and o.monitor_id = ${monitor_id} and o.at > now() - ${monitor.rules.timeout_s + 60} * interval '1 second'`
   const deferred = tests.some((test) => test.outcome === 'deferred')

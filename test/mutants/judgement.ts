@@ -23,6 +23,17 @@ export const suspicionMutants: Mutant[] = [
     caughtBy: { file: transcripts, test: 'hard-failure > what failed before, and was told of later, has lasted as soon' },
   },
   {
+    name: 'future-asked-about-again-and-again',
+    file: 'coordinator/core/asking.ts',
+    find: 'failingMs.filter((ms) => ms <= nowMs)',
+    replace: 'failingMs',
+    why: 'A customer is not flooded because a clock was set.',
+    caughtBy: {
+      file: evidence,
+      test: 'a mail that is told of as overdue > is not asked about again and again where it is dated in the future',
+    },
+  },
+  {
     name: 'earlier-test-votes',
     file: 'coordinator/core/votes.ts',
     find: 'vantage.tests.filter((test) => test.started_ms >= sinceMs)',

@@ -94,6 +94,29 @@ describe('a suspicion', () => {
   })
 })
 
+describe('a mail that is told of as overdue', () => {
+  test.each([
+    ['is asked about once', -130, 1],
+    ['is not asked about again and again where it is dated in the future', 1500, 0],
+  ])('%s', (_, sentInS, times) => {
+    const hedged = { ...defaultRules, mode: 'hedged' as const }
+    const eu = vantage('eu', [ended('timeout', 601, 1)])
+    const slow = vantage('ap', [ended('ok', 1300, 1290)], {
+      overdue: [{ test_id: 'slow', started_ms: nowMs + sentInS * 1000 }],
+    })
+    let state = up
+    let asked = 0
+    for (let seconds = 0; seconds < 60; seconds += 5) {
+      // Each time it is asked it passes within 4 s.
+      const us = vantage('us', [ended('ok', 300, 295), ...(asked === 0 ? [] : [ended('ok', 4 - seconds, 0 - seconds, 'job')])])
+      const judged = judge(state, hedged, evidence([eu, slow, us]), nowMs + seconds * 1000)
+      state = judged.state
+      asked += judged.effects.filter((effect) => effect.kind === 'ask' && effect.probe_id === 'us').length
+    }
+    expect(asked).toBe(times)
+  })
+})
+
 describe('an open incident', () => {
   test('is not resolved because nobody is left to test', () => {
     expect(effects(down(), evidence([]))).toEqual([])

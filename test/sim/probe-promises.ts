@@ -1,19 +1,29 @@
 /**
  * What a probe promises whatever moment it dies in, judged by the mails that left it, by what it told, and by what it left on its disk:
- * a slot is mailed by one test, a test that was mailed is told of, always in the same words, and a lost one is followed by its re-test.
+ * a slot is mailed by one test, a test that was mailed is told of, always in the same words, and a lost one is followed by its re-test. Nor may
+ * a customer's server be flooded: no probe is asked for test after test.
  */
 import type { TripOrder } from '../../probe/trip.ts'
 import type { SpoolRecord } from './journal.ts'
 
-export type ProbeViolation = { kind: 'slot_twice' | 'told_otherwise' | 'untold' | 'retest_lost'; atMs: number; what: string }
+export type ProbeViolation = {
+  kind: 'slot_twice' | 'told_otherwise' | 'untold' | 'retest_lost' | 'flood'
+  atMs: number
+  what: string
+}
 
 const lost = ['timeout', 'echo', 'bounced', 'refused', 'deferred', 'unreachable', 'tls', 'dns', 'auth']
+
+/** Each vantage that begins to fail, or to pass, may ask the others: no more than so many within a minute. */
+const jobsMax = 12
+const minuteMs = 60_000
 
 export class ProbePromises {
   violations: ProbeViolation[] = []
   readonly #slots = new Map<string, string>()
   readonly #mailed = new Set<string>()
   readonly #told = new Map<string, string>()
+  readonly #jobs = new Map<string, number[]>()
   readonly #nowMs: () => number
 
   constructor(nowMs: () => number) {
@@ -23,6 +33,7 @@ export class ProbePromises {
   /** A mail of this trip leaves the probe. */
   mailed(probeId: string, order: TripOrder): void {
     this.#mailed.add(order.id)
+    if (order.kind === 'test' && order.cause === 'job') this.#asked(probeId)
     if (order.kind === 'control' || order.slot === null) return
     const { assignmentId, number, atMs } = order.slot
     for (const name of [`slot ${number} of ${assignmentId}`, `instant ${atMs} of ${probeId}`]) {
@@ -62,6 +73,15 @@ export class ProbePromises {
     this.#slots.clear()
     this.#mailed.clear()
     this.#told.clear()
+    this.#jobs.clear()
+  }
+
+  #asked(probeId: string): void {
+    const nowMs = this.#nowMs()
+    const recent = [...(this.#jobs.get(probeId) ?? []).filter((atMs) => atMs > nowMs - minuteMs), nowMs]
+    this.#jobs.set(probeId, recent)
+    if (recent.length === jobsMax + 1)
+      this.#broken('flood', `${probeId} sends ${recent.length} mails that it was asked for in a minute`)
   }
 
   #broken(kind: ProbeViolation['kind'], what: string): void {

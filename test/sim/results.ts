@@ -28,7 +28,7 @@ type Known = {
   /** The tests as evidence, since the last news of them: a judgement asks for them more often than they change. */
   facts: LoadedFact[] | null
   ids: Set<string>
-  overdue: { test_id: string; started_ms: number; at: number }[]
+  overdue: { test_id: string; started_at: number; at: number }[]
   trips: (ControlTrip & { id: string })[]
   /** Mail to other monitors, which is not played: one comes back from where a control trip can. */
   returns: NewestReturn[]
@@ -118,8 +118,7 @@ export class Results {
         const { test_id, started_at } = record.body
         const { overdue } = this.#knownOf(probe.id)
         const nowMs = this.#around.events.nowMs
-        if (!overdue.some((known) => known.test_id === test_id))
-          overdue.push({ test_id, started_ms: started_at + lacksMs, at: nowMs })
+        if (!overdue.some((known) => known.test_id === test_id)) overdue.push({ test_id, started_at, at: nowMs })
         news.troubled = true
       }
       if (record.kind === 'late' && this.#addLateReturn(probe, record.body.test_id)) news.told = true
@@ -200,7 +199,10 @@ export class Results {
       lost: nowMs - lastSeenMs(probe.id) > lostMs,
       assigned_ms: seat?.assignedMs ?? nowMs,
       tests: loadedTests(facts, { nowMs, lacksMs, sinceMs, periodS: rules.period_s }),
-      overdue: overdue.map(({ test_id, started_ms }) => ({ test_id, started_ms })),
+      overdue: overdue.map(({ test_id, started_at, at }) => ({
+        test_id,
+        started_ms: Math.min(started_at + lacksMs, at - rules.slow_s * 1000),
+      })),
       connected_ms: connectedMs(probe.id),
       slot_started_ms: seat === undefined ? null : slotStartedMs(seat.assignment, nowMs, lacksMs),
       passed_ms: Number.isFinite(passedMs) ? passedMs : null,
