@@ -56,12 +56,23 @@ export function sleep(runtime: Runtime, delayMs: number, signal?: AbortSignal): 
   })
 }
 
-/** UUID version 7 (RFC 9562 §5.7): sorts by the millisecond it was made in. */
-export function uuidv7(runtime: Pick<Runtime, 'wallMs' | 'randomBytes'>): string {
+type Source = Pick<Runtime, 'wallMs' | 'randomBytes'>
+const newest = new WeakMap<Source, { ms: number; count: number }>()
+const countMax = 0xfff
+
+/**
+ * UUID version 7 (RFC 9562 §5.7): sorts by the millisecond it was made in, and within it, of one runtime, by its turn (§6.2, method 1, a
+ * counter that begins at random): what is logged at one moment is read in its order.
+ */
+export function uuidv7(runtime: Source): string {
   const bytes = Buffer.alloc(16)
   bytes.set(runtime.randomBytes(16))
-  bytes.writeUIntBE(runtime.wallMs(), 0, 6)
-  bytes[6] = 0x70 | ((bytes[6] ?? 0) & 0x0f)
+  const ms = runtime.wallMs()
+  const before = newest.get(runtime)
+  const count = before?.ms === ms ? Math.min(before.count + 1, countMax) : bytes.readUInt16BE(6) & (countMax >> 1)
+  newest.set(runtime, { ms, count })
+  bytes.writeUIntBE(ms, 0, 6)
+  bytes.writeUInt16BE(0x7000 | count, 6)
   bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f)
   const hex = bytes.toString('hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`

@@ -1,7 +1,9 @@
 /** What people see of a monitor and do about an incident. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { recordProofs } from '../../coordinator/store/ingest.ts'
 import { type Ask, startTestApi, type TestApi } from '../support/api.ts'
 import { addAssignment, addIncident, addProbe, addResult, type RecordedMonitor } from '../support/records.ts'
+import { startUptimeOf } from '../support/uptime.ts'
 
 let api: TestApi
 let ask: Ask
@@ -21,9 +23,10 @@ async function newMonitor(assigned: { id: string }[] = probes): Promise<Recorded
   return body
 }
 
-const prove = (probeId: string, domain: string, startedMs: number) => api.admin`
-  insert into probe_proofs (probe_id, domain, started_at, returned_at, control) values (${probeId}, ${domain}, ${startedMs}, ${startedMs + 900}, true)
-  on conflict (probe_id, domain) do update set started_at = excluded.started_at`
+const prove = (probeId: string, domain: string, startedMs: number) =>
+  recordProofs(api.admin, probeId, [
+    { domain, started_at: startedMs, returned_at: startedMs + 900, control: true, ...startUptimeOf(startedMs) },
+  ])
 
 test('a monitor shows the newest verdict of each of its vantages', async () => {
   const monitor = await newMonitor()

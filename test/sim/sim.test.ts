@@ -31,7 +31,7 @@ describe('240 fixed seeds', { timeout: 120_000 }, () => {
     (batch) => {
       const { totals, faults } = play(batch, true)
       expect(faults).toEqual([])
-      expect(totals.outages.start).toBeGreaterThan(20)
+      expect(totals.outages.start).toBeGreaterThan(10)
     },
   )
 
