@@ -50,6 +50,8 @@ export type Evidence = {
   observing_since_ms: number
   /** The start of the oldest failing test that was told of late, of those that are not settled; null: there is none. */
   late_since_ms: number | null
+  /** When the customer was told that mail of this monitor is gone, was gone or is back, newest first, as far as flapping.ts counts. */
+  told_ms: number[]
 }
 
 export type Suspicion = {
@@ -90,8 +92,6 @@ export type MonitorState = {
   settled: Record<string, number>
   /** The same for all vantages, set when a person has ended an incident, and when one was told of that was over. */
   settled_all_ms: number
-  /** When the customer was told that an outage began or ended, newest first; older than flapping.ts counts are dropped. */
-  notices_ms: number[]
   /** By probe, of the vantages whose address the target refuses by policy (blocked.ts): since when, and the newest such test. */
   blocked: Record<string, { since_ms: number; test_id: string }>
   /** Failures were told of late (past-outage.ts): since when that is known. */

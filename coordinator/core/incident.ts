@@ -1,7 +1,7 @@
 /** An open incident: who is tested out of turn, and when it is over (DESIGN 3.3). */
 import type { Effect, Evidence, Judgement, MonitorRules, MonitorState, OpenIncident } from './evidence.ts'
 import { witnesses } from './failure-domain.ts'
-import { allClearMs, withNotice } from './flapping.ts'
+import { allClearMs } from './flapping.ts'
 import { lastPass, settleUpTo, turn } from './suspicion.ts'
 import { isPass } from './verdict.ts'
 import { type CastVote, castVote, tallyVotes, testsItself, testsSince, viewOf } from './votes.ts'
@@ -20,10 +20,9 @@ export function judgeIncident(
   const votes = planned.map((vantage) => castVote(vantage, incident.opened_ms, null, rules, nowMs))
   const views = votes.map(viewOf)
   const well_since_ms = recovered(votes, incident, rules) ? (incident.well_since_ms ?? nowMs) : null
-  const endsMs = well_since_ms === null ? null : allClearMs(incident, state, well_since_ms)
+  const endsMs = well_since_ms === null ? null : allClearMs(incident, evidence, well_since_ms)
   if (endsMs !== null && nowMs >= endsMs) {
-    const notices_ms = withNotice(state, nowMs)
-    const ended = { ...settleUpTo(lastPass(votes), state, evidence), incident: null, suspicion: null, hedge: null, notices_ms }
+    const ended = { ...settleUpTo(lastPass(votes), state, evidence), incident: null, suspicion: null, hedge: null }
     return {
       state: turn(ended, 'up', 'recovered', nowMs),
       effects: [{ kind: 'resolve_incident', well_since_ms, votes: views }],

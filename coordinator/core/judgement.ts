@@ -8,7 +8,7 @@
 import { findBlocked } from './blocked.ts'
 import type { Effect, Evidence, Judgement, MonitorRules, MonitorState } from './evidence.ts'
 import { witnesses } from './failure-domain.ts'
-import { withNotice } from './flapping.ts'
+import { withNotices } from './flapping.ts'
 import { hedge } from './hedge.ts'
 import { judgeIncident } from './incident.ts'
 import { findPastOutage, hasLateNews, judgeLateNews, tellPastOutage } from './past-outage.ts'
@@ -27,7 +27,6 @@ export const initialMonitorState = (nowMs: number): MonitorState => ({
   hedge: null,
   settled: {},
   settled_all_ms: 0,
-  notices_ms: [],
   blocked: {},
   late: null,
 })
@@ -67,8 +66,10 @@ export function judgeInTurns(
   nowMs: number,
 ): [Judgement, ...Judgement[]] {
   const turns: [Judgement, ...Judgement[]] = [judgeOnce(state, rules, evidence, nowMs)]
+  let known = evidence
   for (let last = turns[0]; last.wake_ms !== null && last.wake_ms <= nowMs && turns.length < turnsMax; ) {
-    last = judgeOnce(last.state, rules, evidence, nowMs)
+    known = withNotices(known, last.effects, nowMs)
+    last = judgeOnce(last.state, rules, known, nowMs)
     turns.push(last)
   }
   return turns
@@ -102,15 +103,8 @@ function withPastOutage(
 
 /** Somebody ended the incident by hand: what was known of it opens no new one. */
 export function resolveByHand(state: MonitorState, nowMs: number): MonitorState {
-  const notices_ms = state.incident?.kind === 'down' ? withNotice(state, nowMs) : state.notices_ms
-  const ended = { ...state, incident: null, suspicion: null, hedge: null, settled_all_ms: nowMs, notices_ms }
+  const ended = { ...state, incident: null, suspicion: null, hedge: null, settled_all_ms: nowMs }
   return turn(ended, 'up', 'resolved_by_hand', nowMs)
-}
-
-/** Mail goes elsewhere from now on: what was known of the old target says nothing of the new one. How often the customer was told is kept. */
-export function watchNewTarget(state: MonitorState, nowMs: number): MonitorState {
-  const notices_ms = state.incident?.kind === 'down' ? withNotice(state, nowMs) : state.notices_ms
-  return { ...initialMonitorState(nowMs), notices_ms }
 }
 
 /** Before the first verified return nobody is paged: it is also the proof that we may mail there. */

@@ -4,7 +4,6 @@
  */
 import { answerMs } from './asking.ts'
 import type { Effect, Evidence, MonitorRules, MonitorState, VantageEvidence } from './evidence.ts'
-import { withNotice } from './flapping.ts'
 import { settledMs } from './question.ts'
 import { quorumFails } from './quorum.ts'
 import { isRetestAwaited, lastGoodMs, openSuspicion, settleKnown } from './suspicion.ts'
@@ -77,7 +76,6 @@ export function tellPastOutage(
     state: {
       ...state,
       late: null,
-      notices_ms: withNotice(state, nowMs),
       // What is still to come of it, from vantages that are heard later, is the same outage.
       settled_all_ms: Math.max(state.settled_all_ms, ended_ms),
     },

@@ -11,7 +11,7 @@ import type {
   VantageEvidence,
 } from './evidence.ts'
 import { shareFate } from './failure-domain.ts'
-import { isSeries, withNotice } from './flapping.ts'
+import { isSeries } from './flapping.ts'
 import { deadlineOf, otherQuestions, settledMs } from './question.ts'
 import { decide, type Quorum } from './quorum.ts'
 import { isPass, type TestFact } from './verdict.ts'
@@ -142,13 +142,13 @@ export const isRetestAwaited = (votes: CastVote[], suspicion: Suspicion): boolea
   )
 
 function declareDown(state: MonitorState, suspicion: Suspicion, evidence: Evidence, votes: CastVote[], nowMs: number): Judgement {
-  const flapping = isSeries(state, nowMs)
+  const flapping = isSeries(evidence, nowMs)
   const effect: Effect =
     state.incident === null
       ? openEffect('down', suspicion, evidence, votes, flapping)
       : { kind: 'confirm_incident', since_ms: suspicion.since_ms, flapping, votes: votes.map(viewOf) }
   const incident = { ...newIncident('down', suspicion.since_ms, nowMs), flapping }
-  const down = { ...state, suspicion: null, hedge: null, incident, notices_ms: withNotice(state, nowMs), late: null }
+  const down = { ...state, suspicion: null, hedge: null, incident, late: null }
   return {
     state: turn(down, 'down', flapping ? 'flapping' : 'quorum_fails', nowMs),
     effects: [effect],

@@ -2,7 +2,7 @@
  * Mail of a monitor goes elsewhere from now on. No mail has come back from there, so nobody has proved that we may mail there, and what was
  * known of the old target says nothing of the new one: the monitor is `pending`, as a new one is (DESIGN 1).
  */
-import { watchNewTarget } from '../core/judgement.ts'
+import { initialMonitorState } from '../core/judgement.ts'
 import type { FlowContext } from './context.ts'
 import { resolveOpenIncident } from './incident.ts'
 import type { Transaction } from './store.ts'
@@ -18,7 +18,7 @@ export async function moveTarget(
   const { incident_id, now_ms } = monitor
   if (incident_id !== null)
     await resolveOpenIncident(context, tx, monitor, incident_id, { votes: [], well_since_ms: null }, 'target_changed')
-  const state = watchNewTarget(monitor.state, now_ms)
+  const state = initialMonitorState(now_ms)
   await tx.saveJudgement(monitor, { state, incidentId: null, quiet: false, awaitingProof: [], judgeAtMs: now_ms })
   context.logger.info({ monitor: named.monitor_id, incident: incident_id }, 'the target has changed: pending again')
 }

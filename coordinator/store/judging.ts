@@ -1,6 +1,7 @@
 /** What a judgement reads and writes. The monitor's state row is locked from the first read to the commit. */
 import type { Evidence, MonitorRules, MonitorState, VantageEvidence } from '../core/evidence.ts'
 import type { FailureDomain } from '../core/failure-domain.ts'
+import { noticeWindowMs } from '../core/flapping.ts'
 import { healthBeside, type OwnTest } from '../core/probe-health.ts'
 import type { TestFact } from '../core/verdict.ts'
 import { type Due, earliestDue } from './clock.ts'
@@ -104,7 +105,20 @@ export async function loadEvidence(sql: Sql, monitor: ClaimedMonitor): Promise<E
     pool: someoneIsLost ? await loadPool(sql, probeIds) : [],
     observing_since_ms: await observingSince(sql),
     late_since_ms: monitor.late_since_ms,
+    told_ms: await loadNotices(sql, monitor),
   }
+}
+
+/** When the customer was told of something new: a later step or round of the same escalation says nothing that is. */
+async function loadNotices(sql: Sql, { customer_id, monitor_id }: ClaimedMonitor): Promise<number[]> {
+  const rows = await sql<{ told_ms: number }[]>`
+    select min(p.created_at) as told_ms from incidents i join pages p on p.customer_id = i.customer_id and p.incident_id = i.id
+    where i.customer_id = ${customer_id} and i.monitor_id = ${monitor_id} and p.kind in ('down', 'resolved', 'past')
+      and p.state not in ('cancelled', 'failed')
+      and (i.resolved_at is null or i.resolved_at > now() - ${noticeWindowMs} * interval '1 millisecond')
+    group by p.incident_id, p.kind having min(p.created_at) > now() - ${noticeWindowMs} * interval '1 millisecond'
+    order by told_ms desc`
+  return rows.map((row) => row.told_ms)
 }
 
 function loadVantages(sql: Sql, { customer_id, monitor_id }: ClaimedMonitor, substitutes: string[]): Promise<VantageRow[]> {

@@ -6,6 +6,7 @@ import { escalateNext } from '../../coordinator/flow/escalate.ts'
 import { endIncidentByHand } from '../../coordinator/flow/incident.ts'
 import { holdStep } from '../../coordinator/store/incident-log.ts'
 import { acknowledgeIncident } from '../../coordinator/store/incidents.ts'
+import { loadEvidence, lockMonitor } from '../../coordinator/store/judging.ts'
 import {
   endMaintenanceWindow,
   holdWindowsOfMonitor,
@@ -61,6 +62,24 @@ async function inMaintenance(options: Parameters<typeof WatchedMonitor.create>[1
 
 const kinds = async (monitor: WatchedMonitor) => (await monitor.pages()).map(({ kind, step }) => `${kind} ${step}`)
 
+/** Right now, one test after the other, with what proves the probes' health behind them. */
+async function goDownAgain(monitor: WatchedMonitor): Promise<void> {
+  const lost = { outcome: 'timeout', agoS: -200, tookS: 0 } as const
+  const proved = { controls: [monitor.controlTrip(-300)] }
+  await monitor.report('eu', [{ ...lost, cause: 'open' }], proved)
+  await monitor.judge()
+  await monitor.report('eu', [{ ...lost, agoS: -201, cause: 'retest', attempt: 2 }], proved)
+  await monitor.report('us', [{ ...lost, ...(await monitor.job('us')) }], proved)
+  await monitor.judge()
+}
+
+/** How many notices of the last hour the judgement counts. */
+async function notices(monitor: WatchedMonitor): Promise<number> {
+  const claimed = await lockMonitor(monitor.sql, monitor.customerId, monitor.id)
+  if (claimed === null) throw new Error('the monitor has no state')
+  return (await loadEvidence(monitor.sql, claimed)).told_ms.length
+}
+
 describe('an incident that opens in maintenance', () => {
   test('pages nobody before the window ends, and starts its escalation then', async () => {
     const { monitor, end } = await inMaintenance({ steps: [{ after_s: 0 }, { after_s: 300 }] })
@@ -101,6 +120,32 @@ describe('an incident that opens in maintenance', () => {
     expect(await escalateNext(monitor.context)).toBe(false)
     expect(await kinds(monitor)).toEqual([])
     expect(await monitor.events()).toEqual(['opened', 'page_suppressed_by_maintenance', 'resolved'])
+  })
+
+  test('and ends in it is no notice: the next outage is told of as any other, and so is its end', async () => {
+    const { monitor, end } = await inMaintenance()
+    await monitor.goDown()
+    await monitor.recover()
+    await end()
+    await goDownAgain(monitor)
+    expect(await monitor.incidents()).toMatchObject([{ flapping: false }, { kind: 'down', flapping: false, resolved_at: null }])
+    await own.admin`update pages set state = 'accepted' where incident_id in (select id from incidents where monitor_id = ${monitor.id})`
+    await monitor.recover()
+    expect(await kinds(monitor)).toEqual(['down 0', 'resolved 0'])
+  })
+
+  test('and outlasts it is a notice when its page goes out', async () => {
+    const { monitor, end } = await inMaintenance()
+    await monitor.goDown()
+    expect(await notices(monitor)).toBe(0)
+    await end()
+    expect(await escalateNext(monitor.context)).toBe(true)
+    expect(await notices(monitor)).toBe(1)
+    await own.admin`update pages set state = 'accepted' where incident_id in (select id from incidents where monitor_id = ${monitor.id})`
+    await monitor.recover()
+    expect(await notices(monitor)).toBe(2)
+    await goDownAgain(monitor)
+    expect(await monitor.incidents()).toMatchObject([{ flapping: false }, { flapping: true }])
   })
 
   test('and is acknowledged in it: nobody is paged afterwards', async () => {

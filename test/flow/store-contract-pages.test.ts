@@ -154,6 +154,31 @@ onBothStores((stage) => {
       expect(await claim()).toMatchObject([{ outdated: true, awaited: false }])
     })
 
+    test('is a notice to the customer, one for all steps and recipients, unless nobody gets it', async () => {
+      const id = await open()
+      await stage.ground.beat(alive)
+      const notices = () =>
+        within(async (tx) => {
+          const monitor = await tx.lockMonitor(customerId(), stage.ground.monitor.monitor_id)
+          if (monitor === null) throw new Error('the monitor has no state')
+          return (await tx.loadEvidence(monitor)).told_ms
+        })
+      expect(await notices()).toEqual([])
+      await addPage(id, { kind: 'unconfirmed' })
+      await addPage(id, { kind: 'fleet' })
+      expect(await notices()).toEqual([])
+      await addPage(id)
+      await addPage(id, { recipient: 'b', step: 1 })
+      const told = await notices()
+      expect(told).toHaveLength(1)
+      expect(Math.abs((told[0] ?? 0) - (await stage.ground.nowMs()))).toBeLessThan(60_000)
+      await within((tx) => tx.cancelPendingPages(customerId(), id))
+      expect(await notices()).toEqual([])
+      await addPage(id, { kind: 'resolved' })
+      await addPage(id, { kind: 'past' })
+      expect(await notices()).toHaveLength(2)
+    })
+
     test('informs whom a gateway took it for, or may have', async () => {
       const id = await open()
       await stage.ground.beat(alive)

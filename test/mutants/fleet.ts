@@ -28,6 +28,17 @@ export const noticeMutants: Mutant[] = [
     },
   },
   {
+    name: 'cancelled-page-is-a-notice',
+    file: 'coordinator/store/judging.ts',
+    find: "p.state not in ('cancelled', 'failed')",
+    replace: 'true',
+    why: 'What nobody was told of makes no outage one of a series, and holds no all-clear.',
+    caughtBy: {
+      file: 'test/flow/store-contract-pages.test.ts',
+      test: 'the store on PostgreSQL > a page > is a notice to the customer, one for all steps and recipients, unless nobody gets it',
+    },
+  },
+  {
     name: 'past-outage-not-told',
     file: 'coordinator/core/past-outage.ts',
     find: 'finishedMs < nowMs - lateNewsMs',

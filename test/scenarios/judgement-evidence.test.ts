@@ -44,6 +44,7 @@ const evidence = (vantages: VantageEvidence[], changes: Partial<Evidence> = {}):
   pool: [],
   observing_since_ms: ago(86_400),
   late_since_ms: null,
+  told_ms: [],
   ...changes,
 })
 const up: MonitorState = { ...initialMonitorState(ago(86_400)), decision: 'up', reason: 'all_well', watched: true }

@@ -85,6 +85,12 @@ const evidenceOf = fc.record({
   ),
   observing_since_ms: fc.integer({ min: 0, max: 5000 }).map((ago) => nowMs - ago * s),
   late_since_ms: fc.option(fc.integer({ min: 0, max: 8000 }).map((ago) => nowMs - ago * s)),
+  told_ms: fc
+    .array(
+      fc.integer({ min: 0, max: 8000 }).map((ago) => nowMs - ago * s),
+      { maxLength: 3 },
+    )
+    .map((told) => told.sort((a, b) => b - a)),
 })
 
 /** A state that a former judgement left, of the same rules. */

@@ -3,6 +3,7 @@
  * judgement is one transaction.
  */
 import type { MonitorState } from '../../coordinator/core/evidence.ts'
+import { withNotices } from '../../coordinator/core/flapping.ts'
 import { initialMonitorState, isQuiet, judge } from '../../coordinator/core/judgement.ts'
 import type { Coordination, SimBatch, SimJob, Surroundings } from './coordination.ts'
 import { Jobs } from './jobs.ts'
@@ -28,6 +29,8 @@ export class SimCoordinator implements Coordination {
   readonly #results: Results
   readonly #jobs: Jobs
   #state: MonitorState
+  /** When the customer was told, newest first. */
+  #toldMs: number[] = []
   #startedMs: number
   #judgeAtMs: number | null = null
   #judgeEvent = 0
@@ -92,9 +95,10 @@ export class SimCoordinator implements Coordination {
     if (!this.isUp) return
     const { events, rules, onEffect, note } = this.#around
     const before = this.#state
-    const evidence = this.#results.evidence(before, this.seats, this.#startedMs)
+    const evidence = { ...this.#results.evidence(before, this.seats, this.#startedMs), told_ms: this.#toldMs }
     const { state, effects, wake_ms, votes } = judge(before, rules, evidence, events.nowMs)
     this.#state = state
+    this.#toldMs = withNotices(evidence, effects, events.nowMs).told_ms
     this.#results.judged(state)
     this.#awaitingProof = new Set(votes.filter(({ reason }) => reason === 'awaiting_proof').map(({ probe_id }) => probe_id))
     if (state.decision !== before.decision) note(() => `decision ${state.decision} ${state.reason}`)

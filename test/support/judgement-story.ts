@@ -117,6 +117,7 @@ export class Story {
         .map((probe) => ({ probe_id: probe.region, domain: this.#setting.domainOf(probe.region) })),
       observing_since_ms: this.#observingSinceMs,
       late_since_ms: this.#lateSinceMs,
+      told_ms: this.notices.map((at) => startMs + at * 1000).reverse(),
     }
   }
 
@@ -145,6 +146,7 @@ export class Story {
   resolveByHand(): void {
     const before = this.state
     this.state = resolveByHand(before, this.#nowMs)
+    if (before.incident?.kind === 'down') this.notices.push(this.second())
     this.#noteChange(before, () => [this.state])
     this.judge()
   }
@@ -193,7 +195,8 @@ export class Story {
         this.#tell(`notice ${effect.probe_id} is blocked no longer`)
         break
       case 'resolve_incident':
-        this.notices.push(this.second())
+        // The end of what was unconfirmed is told to the operator.
+        if (effect.well_since_ms !== null) this.notices.push(this.second())
         this.#tell('RESOLVED')
     }
   }

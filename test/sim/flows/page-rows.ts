@@ -1,6 +1,7 @@
 /** Pages in memory: coordinator/store/outbox.ts, retold. */
+import { noticeWindowMs } from '../../../coordinator/core/flapping.ts'
 import type { Transaction } from '../../../coordinator/flow/store.ts'
-import type { ClaimedPage } from '../../../coordinator/store/outbox.ts'
+import type { ClaimedPage, PageKind } from '../../../coordinator/store/outbox.ts'
 import type { Ongoing } from './rows.ts'
 import type { MemoryStore, StoredPage } from './store.ts'
 
@@ -37,7 +38,7 @@ export function pageOperations(store: MemoryStore, tx: Ongoing): PageOperations 
       await tx.lock(pageKeys, key)
       if (tx.read(pageKeys, key) !== undefined) return false
       tx.write(pageKeys, key, page.id)
-      const untouched = { attempts: 0, doubts: 0, gateway: null, last_error: null, ...released }
+      const untouched = { attempts: 0, doubts: 0, gateway: null, last_error: null, created_at: tx.startedMs, ...released }
       tx.write(pages, page.id, { ...page, ...untouched, state: 'pending' })
       return true
     },
@@ -106,4 +107,19 @@ export function pageOperations(store: MemoryStore, tx: Ongoing): PageOperations 
       await settle(page, coordinatorId, () => ({ state: 'cancelled' }))
     },
   }
+}
+
+const noticeKinds: readonly PageKind[] = ['down', 'resolved', 'past']
+
+/** When the customer was told of something new about the monitor, newest first. */
+export function noticesOf({ pages, incidents }: MemoryStore, tx: Ongoing, monitorId: string): number[] {
+  const counts = ({ kind, state, incident_id }: StoredPage): boolean =>
+    noticeKinds.includes(kind) &&
+    state !== 'cancelled' &&
+    state !== 'failed' &&
+    tx.read(incidents, incident_id)?.monitor_id === monitorId
+  const told = Map.groupBy(tx.all(pages).filter(counts), ({ incident_id, kind }) => `${incident_id} ${kind}`)
+  return Array.from(told.values(), (same) => Math.min(...same.map(({ created_at }) => created_at)))
+    .filter((atMs) => atMs > tx.startedMs - noticeWindowMs)
+    .sort((a, b) => b - a)
 }

@@ -6,6 +6,7 @@ import type { Outcome } from '../../../common/wire/test.ts'
 import type { TestEvidence } from '../../../coordinator/core/diagnosis.ts'
 import type { EscalationPolicy } from '../../../coordinator/core/escalation.ts'
 import type { Evidence, MonitorRules, MonitorState } from '../../../coordinator/core/evidence.ts'
+import { noticeWindowMs } from '../../../coordinator/core/flapping.ts'
 import type { MaintenanceWindow } from '../../../coordinator/core/maintenance.ts'
 import type { Store, Transaction } from '../../../coordinator/flow/store.ts'
 import type { IncidentRow, Recipient } from '../../../coordinator/store/incident-log.ts'
@@ -15,7 +16,7 @@ import type { NewPage } from '../../../coordinator/store/outbox.ts'
 import { fleetOperations, type StoredFleet, theFleet } from './fleet-row.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { incidentOperations } from './incident-rows.ts'
-import { pageOperations } from './page-rows.ts'
+import { noticesOf, pageOperations } from './page-rows.ts'
 import { isFree, Ongoing, Rows } from './rows.ts'
 
 export type StoredMonitor = Omit<ClaimedMonitor, 'now_ms'> & {
@@ -42,6 +43,7 @@ export type StoredPage = NewPage & {
   doubts: number
   gateway: string | null
   last_error: string | null
+  created_at: number
 }
 
 export type StoredEvent = Parameters<Transaction['insertIncidentEvent']>[0]
@@ -50,7 +52,7 @@ export type StoredJob = Parameters<Transaction['insertJob']>[0]
 /** What the flows only read. */
 export type StoreGiven = {
   nowMs: () => number
-  evidence: (monitor: ClaimedMonitor, observingSinceMs: number) => Evidence
+  evidence: (monitor: ClaimedMonitor, observingSinceMs: number) => Omit<Evidence, 'told_ms'>
   details: (testIds: readonly string[]) => Map<string, TestEvidence>
   lateReturns: (testIds: readonly string[]) => LateReturnRow[]
   sentBy: (probeIds: readonly string[]) => SentTest[]
@@ -115,11 +117,13 @@ export class MemoryStore implements Store {
     this.monitors.committed.set(monitorId, { ...monitor, judge_at, late_since_ms, returned_late })
   }
 
-  /** Forgets what is over. */
+  /** Forgets what is over, and no notice that is still counted. */
   tidyUp(): void {
-    for (const [id, { resolved_at }] of this.incidents.committed) if (resolved_at !== null) this.incidents.committed.delete(id)
-    for (const [id, { state }] of this.pages.committed)
-      if (state !== 'pending' && state !== 'sending') this.pages.committed.delete(id)
+    const countedMs = this.given.nowMs() - noticeWindowMs
+    for (const [id, { resolved_at }] of this.incidents.committed)
+      if (resolved_at !== null && resolved_at <= countedMs) this.incidents.committed.delete(id)
+    for (const [id, { state, created_at }] of this.pages.committed)
+      if (state !== 'pending' && state !== 'sending' && created_at <= countedMs) this.pages.committed.delete(id)
     this.pageKeys.committed.clear()
     this.events.length = 0
     this.heartbeats.tidyUp()
@@ -169,7 +173,10 @@ export class MemoryStore implements Store {
         await tx.lock(monitors, monitorId)
         return claimed(monitorId)
       },
-      loadEvidence: async (monitor) => given.evidence(monitor, this.heartbeats.observingSinceMs(tx.startedMs)),
+      loadEvidence: async (monitor) => ({
+        ...given.evidence(monitor, this.heartbeats.observingSinceMs(tx.startedMs)),
+        told_ms: noticesOf(this, tx, monitor.monitor_id),
+      }),
       saveJudgement: async ({ monitor_id }, { state, incidentId, quiet, awaitingProof, judgeAtMs }) => {
         const saved = { state, incident_id: incidentId, quiet, awaiting_proof: awaitingProof, judge_at: judgeAtMs }
         await tx.update(
