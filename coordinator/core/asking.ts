@@ -38,6 +38,7 @@ export function askMissing(
     if (holdEndsMs !== null && cast.vote === 'fail' && nowMs >= holdEndsMs) return (lastMs ?? 0) < holdEndsMs
     if (cast.vote === 'pass') return passIsAskedAgain(cast, failingMs, lastMs, againMs, rules, nowMs)
     const isOut = cast.vote === 'missing' && (cast.test === null || cast.reason === 'stale')
+    if (cast.reason === 'not_run' && nowMs >= Math.max(lastMs ?? 0, cast.test?.finished_ms ?? 0) + lookAgainMs) return true
     const mayChange = incidentOpen && (cast.vote === 'abstain' || (cast.vote === 'fail' && !testsItself(cast)))
     if (!(isOut || mayChange) || slotAnswersMs(cast.vantage, suspicion.since_ms, rules, nowMs) !== null) return false
     return lastMs === undefined || nowMs >= lastMs + againMs
@@ -113,6 +114,7 @@ export function nextWake(
     if (reason === 'awaiting_proof' && test !== null) times.push(test.finished_ms + proofWaitMs)
     times.push(retestByJobMs(cast, rules) ?? 0, slotAnswersMs(vantage, suspicion.since_ms, rules, nowMs) ?? 0)
     if (vote === 'missing' && !incidentOpen) times.push(nowMs + lookAgainMs)
+    if (reason === 'not_run') times.push(Math.max(suspicion.asked[cast.probe_id] ?? 0, test?.finished_ms ?? 0) + lookAgainMs)
   }
   return Math.min(...times.filter((time) => time > nowMs))
 }

@@ -86,8 +86,8 @@ export type MonitorState = {
   watched: boolean
   suspicion: Suspicion | null
   incident: OpenIncident | null
-  /** A peer's mail was overdue: its test, and who was started early because of it (mode `hedged`). */
-  hedge: { test_id: string; since_ms: number; asked: Record<string, number> } | null
+  /** Peers' mail is overdue: who was started early because of it, and when (mode `hedged`). */
+  hedge: { asked: Record<string, number> } | null
   /** Per vantage: tests that started up to here have been settled and open no new suspicion. */
   settled: Record<string, number>
   /** The same for all vantages, set when a person has ended an incident, and when one was told of that was over. */

@@ -21,20 +21,22 @@ export function hedge(state: MonitorState, rules: MonitorRules, evidence: Eviden
     .sort((a, b) => a.started_ms - b.started_ms)
   const [first] = late
   if (first === undefined) return noHedge
-  const wake_ms = first.started_ms + answerMs(rules)
-  const fresh = late.find(({ started_ms }) => state.hedge === null || started_ms > state.hedge.since_ms)
-  if (fresh === undefined) return { hedge: state.hedge, effects: [], wake_ms }
-  const asked: Record<string, number> = {}
+  const asked = { ...state.hedge?.asked }
   const effects: Effect[] = []
-  for (const vantage of evidence.vantages) {
-    if (!vantage.planned || vantage.lost || vantage === fresh.vantage) continue
-    if (testsSince(vantage, fresh.started_ms).length > 0) continue
-    if (slotAnswersMs(vantage, fresh.started_ms, rules, nowMs) !== null) continue
-    asked[vantage.probe_id] = nowMs
-    effects.push({ kind: 'ask', probe_id: vantage.probe_id, cause: 'confirm' })
+  for (const { started_ms, vantage } of late) {
+    for (const other of evidence.vantages) {
+      const isThere = other.planned && !other.lost && other !== vantage
+      if (!isThere || (asked[other.probe_id] ?? 0) >= started_ms || hasRunSince(other, started_ms)) continue
+      if (slotAnswersMs(other, started_ms, rules, nowMs) !== null) continue
+      asked[other.probe_id] = nowMs
+      effects.push({ kind: 'ask', probe_id: other.probe_id, cause: 'confirm' })
+    }
   }
-  return { hedge: { test_id: fresh.test_id, since_ms: nowMs, asked }, effects, wake_ms }
+  return { hedge: { asked }, effects, wake_ms: first.started_ms + answerMs(rules) }
 }
+
+const hasRunSince = (vantage: VantageEvidence, sinceMs: number): boolean =>
+  testsSince(vantage, sinceMs).some(({ outcome }) => outcome !== 'not_run')
 
 function isSlotStart(startedMs: number, { slot_started_ms }: VantageEvidence, { period_s }: MonitorRules): boolean {
   if (slot_started_ms === null) return false

@@ -36,13 +36,13 @@ export function openSuspicion(state: MonitorState, rules: MonitorRules, evidence
   const first = openers.sort((a, b) => a.test.finished_ms - b.test.finished_ms)[0]
   if (first === undefined) return null
   const { vantage, test } = first
-  const hedged = state.hedge !== null && state.hedge.since_ms >= test.started_ms
+  const hedged = Object.entries(state.hedge?.asked ?? {}).filter(([, askedMs]) => askedMs >= test.started_ms)
   return {
     first_test_id: test.id,
     first_probe_id: vantage.probe_id,
     since_ms: test.started_ms,
     deadline_ms: deadlineOf(test, rules, nowMs),
-    asked: hedged ? (state.hedge?.asked ?? {}) : {},
+    asked: Object.fromEntries(hedged),
     substitutes: {},
   }
 }

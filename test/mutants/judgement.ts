@@ -34,6 +34,14 @@ export const suspicionMutants: Mutant[] = [
     },
   },
   {
+    name: 'not-run-taken-for-an-answer',
+    file: 'coordinator/core/hedge.ts',
+    find: "outcome !== 'not_run'",
+    replace: "outcome !== 'blocked'",
+    why: 'A test that was not run answers nothing.',
+    caughtBy: { file: evidence, test: 'a test that was not run > nor does it keep a late mail from asking its probe' },
+  },
+  {
     name: 'earlier-test-votes',
     file: 'coordinator/core/votes.ts',
     find: 'vantage.tests.filter((test) => test.started_ms >= sinceMs)',

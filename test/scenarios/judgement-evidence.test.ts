@@ -54,8 +54,8 @@ const down = (incident: Partial<OpenIncident> = {}): MonitorState => ({
   reason: 'quorum_fails',
   incident: { ...newIncident('down', ago(7200), ago(6000)), asked_ms: ago(10), ...incident },
 })
-const effects = (state: MonitorState, of: Evidence) =>
-  judge(state, defaultRules, of, nowMs).effects.map((effect) => (effect.kind === 'ask' ? `ask ${effect.probe_id}` : effect.kind))
+const effects = (state: MonitorState, of: Evidence, rules = defaultRules) =>
+  judge(state, rules, of, nowMs).effects.map((effect) => (effect.kind === 'ask' ? `ask ${effect.probe_id}` : effect.kind))
 
 const lostTwice = [ended('timeout', 601, 1, 'retest'), ended('timeout', 1231, 631)]
 const pool = [{ probe_id: 'sa', domain: { region: 'sa', asn: null, return_domain: 'sa.example' } }]
@@ -92,6 +92,32 @@ describe('a suspicion', () => {
     const old = evidence([vantage('eu', [ended('timeout', 5000, 4400)]), well('us'), well('ap')])
     expect(effects(up, old)).toEqual([])
     expect(judge(up, defaultRules, old, nowMs).state).toMatchObject({ decision: 'up', suspicion: null })
+  })
+})
+
+describe('a test that was not run', () => {
+  const failing = vantage('eu', lostTwice)
+  const suspected = judge(up, defaultRules, evidence([failing, vantage('us', []), vantage('ap', [])]), nowMs).state
+  const asksUs = (test: TestFact, afterS: number) =>
+    judge(
+      suspected,
+      defaultRules,
+      evidence([failing, vantage('us', [test]), vantage('ap', [])]),
+      nowMs + afterS * 1000,
+    ).effects.some((effect) => effect.kind === 'ask' && effect.probe_id === 'us')
+
+  test('is no answer: its probe is asked again half a minute later, and not before', () => {
+    const cutShort = ended('not_run', -1, -5, 'job')
+    expect([asksUs(cutShort, 6), asksUs(cutShort, 34), asksUs(cutShort, 35)]).toEqual([false, false, true])
+  })
+
+  test('nor does it keep a late mail from asking its probe', () => {
+    const hedged = { ...defaultRules, mode: 'hedged' as const }
+    const late = vantage('eu', [ended('ok', 1330, 1325)], {
+      overdue: [{ test_id: 'late', started_ms: ago(130) }],
+      slot_started_ms: ago(130),
+    })
+    expect(effects(up, evidence([late, vantage('us', [ended('not_run', 100, 20, 'slot')])]), hedged)).toEqual(['ask us'])
   })
 })
 
