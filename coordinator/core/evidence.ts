@@ -138,8 +138,15 @@ export type Effect =
     }
   /** An unconfirmed incident has found its quorum. */
   | { kind: 'confirm_incident'; since_ms: number; flapping: boolean; votes: VoteView[] }
-  /** It was over before we heard of it: opened and resolved in one. */
-  | { kind: 'past_incident'; since_ms: number; last_good_ms: number | null; ended_ms: number; votes: VoteView[] }
+  /** It was over before we heard of it: opened and resolved in one. `withheld`: the hour has its notices, and this one wakes nobody. */
+  | {
+      kind: 'past_incident'
+      since_ms: number
+      last_good_ms: number | null
+      ended_ms: number
+      withheld: boolean
+      votes: VoteView[]
+    }
   /** `well_since_ms`: since when mail returns, by the votes; null where nobody knew that it did not. */
   | { kind: 'resolve_incident'; well_since_ms: number | null; votes: VoteView[] }
   /** The target refuses the address of this vantage by policy; and it does so no longer, or nobody tests from there any more. */

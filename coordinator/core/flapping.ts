@@ -17,7 +17,10 @@ type Told = Pick<Evidence, 'told_ms'>
 
 const recent = ({ told_ms }: Told, nowMs: number): number[] => told_ms.filter((atMs) => atMs > nowMs - noticeWindowMs)
 
-/** Whether an incident that opens now is one of a series. */
+/**
+ * Whether an incident that opens now is one of a series. What is over already wakes nobody then: as an all-clear it is the second notice
+ * of an hour at most, so that the next outage can be the third.
+ */
 export const isSeries = (told: Told, nowMs: number): boolean => recent(told, nowMs).length >= noticesOfSeries
 
 /**
@@ -36,7 +39,7 @@ export const withNotices = (evidence: Evidence, effects: readonly Effect[], nowM
   const told = effects.filter(
     (effect) =>
       effect.kind === 'confirm_incident' ||
-      effect.kind === 'past_incident' ||
+      (effect.kind === 'past_incident' && !effect.withheld) ||
       (effect.kind === 'resolve_incident' && effect.well_since_ms !== null) ||
       (effect.kind === 'open_incident' && effect.incident_kind === 'down'),
   )

@@ -19,7 +19,7 @@ export function judgeIncident(
   const planned = evidence.vantages.filter((vantage) => vantage.planned)
   const votes = planned.map((vantage) => castVote(vantage, incident.opened_ms, null, rules, nowMs))
   const views = votes.map(viewOf)
-  const well_since_ms = recovered(votes, incident, rules) ? (incident.well_since_ms ?? nowMs) : null
+  const well_since_ms = recovered(votes, incident.opened_ms, rules) ? (incident.well_since_ms ?? nowMs) : null
   const endsMs = well_since_ms === null ? null : allClearMs(incident, evidence, well_since_ms)
   if (endsMs !== null && nowMs >= endsMs) {
     const ended = { ...settleUpTo(lastPass(votes), state, evidence), incident: null, suspicion: null, hedge: null }
@@ -40,13 +40,13 @@ export function judgeIncident(
   }
 }
 
-/** The latest votes, all sent after it opened, pass in two witnesses (where there is one: twice in a row), and no quorum fails. */
-function recovered(votes: CastVote[], incident: OpenIncident, rules: MonitorRules): boolean {
+/** The latest votes, all sent after the incident opened, pass in two witnesses (where there is one: twice in a row), and no quorum fails. */
+export function recovered(votes: CastVote[], openedMs: number, rules: MonitorRules): boolean {
   const { failing, passing } = tallyVotes(votes)
   if (passing === 0 || failing >= rules.quorum) return false
   if (witnessCount(votes) > 1) return passing >= 2
   return votes.some(({ vantage, vote }) => {
-    const previous = testsSince(vantage, incident.opened_ms)[1]
+    const previous = testsSince(vantage, openedMs)[1]
     return vote === 'pass' && previous !== undefined && isPass(previous.outcome)
   })
 }

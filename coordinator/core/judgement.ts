@@ -96,7 +96,7 @@ function withPastOutage(
 ): Judgement {
   const past = findPastOutage(before, rules, evidence)
   if (past === null) return { ...judgement, state: { ...judgement.state, late: null } }
-  const told = tellPastOutage(judgement.state, past, evidence, nowMs)
+  const told = tellPastOutage(judgement.state, past, rules, evidence, nowMs)
   const reason = 'over_before_heard'
   return { ...judgement, state: { ...told.state, reason }, effects: [...judgement.effects, ...told.effects] }
 }

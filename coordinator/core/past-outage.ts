@@ -4,11 +4,13 @@
  */
 import { answerMs } from './asking.ts'
 import type { Effect, Evidence, MonitorRules, MonitorState, VantageEvidence } from './evidence.ts'
+import { isSeries } from './flapping.ts'
+import { recovered } from './incident.ts'
 import { settledMs } from './question.ts'
 import { quorumFails } from './quorum.ts'
 import { isRetestAwaited, lastGoodMs, openSuspicion, settleKnown } from './suspicion.ts'
 import { isFailure, isPass, type TestFact } from './verdict.ts'
-import { type CastVote, castVote, hardFailureLasted, suspicionVotes, tallyVotes, viewOf } from './votes.ts'
+import { type CastVote, castVote, hardFailureLasted, isStale, suspicionVotes, tallyVotes, viewOf } from './votes.ts'
 
 /** A result that is told of so long after its test ended tells of the past. */
 const lateNewsMs = 60_000
@@ -63,14 +65,12 @@ function asOf(evidence: Evidence, atMs: number): Evidence {
 export function tellPastOutage(
   state: MonitorState,
   past: PastOutage,
+  rules: MonitorRules,
   evidence: Evidence,
   nowMs: number,
 ): { state: MonitorState; effects: Effect[] } {
   const { since_ms, decided_ms, votes } = past
-  const passes = evidence.vantages.flatMap(({ tests }) =>
-    tests.filter(({ outcome, started_ms }) => isPass(outcome) && started_ms >= decided_ms),
-  )
-  const ended_ms = Math.min(nowMs, ...passes.map(({ started_ms }) => started_ms))
+  const ended_ms = endedMs(decided_ms, rules, evidence, nowMs)
   const last_good_ms = lastGoodMs(evidence, since_ms)
   return {
     state: {
@@ -79,9 +79,38 @@ export function tellPastOutage(
       // What is still to come of it, from vantages that are heard later, is the same outage.
       settled_all_ms: Math.max(state.settled_all_ms, ended_ms),
     },
-    effects: [{ kind: 'past_incident', since_ms, last_good_ms, ended_ms, votes: votes.map(viewOf) }],
+    effects: [
+      {
+        ...{ kind: 'past_incident', since_ms, last_good_ms, ended_ms, withheld: isSeries(evidence, nowMs) },
+        votes: votes.map(viewOf),
+      },
+    ],
   }
 }
+
+/**
+ * The start of the first pass after which no quorum lost what was sent later, until an incident would have ended. That one vantage
+ * passes all the time ends none while a quorum fails.
+ */
+function endedMs(decidedMs: number, rules: MonitorRules, evidence: Evidence, nowMs: number): number {
+  const tests = evidence.vantages
+    .filter(({ planned }) => planned)
+    .flatMap((vantage) => vantage.tests)
+    .filter(({ started_ms }) => started_ms >= decidedMs)
+    .toSorted((a, b) => a.finished_ms - b.finished_ms)
+  let wellSinceMs: number | null = null
+  for (const { outcome, started_ms, finished_ms } of tests) {
+    const known = asOf(evidence, finished_ms)
+    if (isPass(outcome)) wellSinceMs = Math.min(wellSinceMs ?? started_ms, started_ms)
+    if (wellSinceMs === null) continue
+    if (tallyVotes(votesSince(wellSinceMs, rules, known, finished_ms)).failing >= rules.quorum) wellSinceMs = null
+    else if (recovered(votesSince(decidedMs, rules, known, finished_ms), decidedMs, rules)) break
+  }
+  return Math.min(nowMs, wellSinceMs ?? nowMs)
+}
+
+const votesSince = (sinceMs: number, rules: MonitorRules, { vantages }: Evidence, nowMs: number): CastVote[] =>
+  vantages.filter(({ planned }) => planned).map((vantage) => castVote(vantage, sinceMs, null, rules, nowMs))
 
 /**
  * Nothing is suspected now, and failures were told of late. They are kept until mail is seen to return and no news can be out any more:
@@ -96,11 +125,12 @@ export function judgeLateNews(
   const { late } = state
   if (late === null) return { state, effects: [], wake_ms: null }
   const past = findPastOutage(state, rules, evidence)
-  if (past !== null && isOver(past, rules, evidence, nowMs)) {
-    const told = tellPastOutage(state, past, evidence, nowMs)
+  const givenUpMs = late.seen_ms + answerMs(rules)
+  const isHeard = nowMs >= givenUpMs || !isBeingTold(past, rules, evidence, nowMs)
+  if (past !== null && isHeard && isOver(past, rules, evidence, nowMs)) {
+    const told = tellPastOutage(state, past, rules, evidence, nowMs)
     return { state: settleKnown(told.state, evidence), effects: told.effects, wake_ms: null }
   }
-  const givenUpMs = late.seen_ms + answerMs(rules)
   const newsIsOut = evidence.vantages.some(({ planned, lost }) => planned && lost)
   if (past === null && !newsIsOut && nowMs >= givenUpMs)
     return { state: settleKnown({ ...state, late: null }, evidence), effects: [], wake_ms: null }
@@ -111,9 +141,15 @@ const lookAgainMs = 30_000
 
 /** Mail returns: to somebody since then, and it fails for no quorum. */
 function isOver(past: PastOutage, rules: MonitorRules, evidence: Evidence, nowMs: number): boolean {
-  const votes = evidence.vantages
-    .filter(({ planned }) => planned)
-    .map((vantage) => castVote(vantage, past.decided_ms, null, rules, nowMs))
-  const { failing, passing } = tallyVotes(votes)
+  const { failing, passing } = tallyVotes(votesSince(past.decided_ms, rules, evidence, nowMs))
   return passing > 0 && failing < rules.quorum
+}
+
+/** Who failed then is there, and has said nothing of the present yet: what it has spooled comes in batches, and the outage may go on in the next. */
+function isBeingTold(past: PastOutage | null, rules: MonitorRules, { vantages }: Evidence, nowMs: number): boolean {
+  const failed = new Set(past?.votes.flatMap(({ vote, probe_id }) => (vote === 'fail' ? [probe_id] : [])))
+  return vantages.some(
+    ({ probe_id, lost, tests: [newest] }) =>
+      failed.has(probe_id) && !lost && newest !== undefined && isStale(newest, rules, nowMs),
+  )
 }

@@ -1,6 +1,7 @@
 /** The steps of an incident's escalation, written as pages into the outbox in the transaction that takes the step. */
 import { isoTime } from '../../common/durations.ts'
 import { firstStep, type StepCursor, stepAfter } from '../core/escalation.ts'
+import type { Effect } from '../core/evidence.ts'
 import { maintenanceAt } from '../core/maintenance.ts'
 import { downText, pastText, unconfirmedText } from '../core/sms-text.ts'
 import type { IncidentRow } from '../store/incident-log.ts'
@@ -98,14 +99,14 @@ async function takeStep(
 }
 
 /**
- * One notice to those whom its first step would have told; in maintenance, then or now, none. It is over, so nothing can take the notice
+ * One notice to those whom its first step would have told; in maintenance, then or now, none, nor where the hour has its notices. It is over, so nothing can take the notice
  * back: where the fleet guard holds it, it is written now and due then.
  */
 export async function pagePastOutage(
   context: FlowContext,
   tx: Transaction,
   incident: IncidentRow,
-  endedMs: number,
+  { ended_ms, withheld }: Pick<Extract<Effect, { kind: 'past_incident' }>, 'ended_ms' | 'withheld'>,
   nowMs: number,
 ): Promise<void> {
   const { customer_id, monitor_id } = incident
@@ -115,10 +116,11 @@ export async function pagePastOutage(
     const detail = { window_id: maintenance.id }
     return await logIncidentEvent(context, tx, incident, nowMs, 'page_suppressed_by_maintenance', detail)
   }
+  if (withheld) return await logIncidentEvent(context, tx, incident, nowMs, 'page_suppressed_by_flapping', {})
   const dueMs = (await guardedUntil(context, tx, incident, nowMs)) ?? nowMs
   const policy = await tx.readMonitorPolicy(customer_id, monitor_id)
   const recipients = await tx.readRecipients(customer_id, policy?.steps[0]?.contact_ids ?? [])
-  const text = pastText({ ...factsOf(incident, incident.vantages), ended_ms: endedMs })
+  const text = pastText({ ...factsOf(incident, incident.vantages), ended_ms })
   await writePages(context, tx, incident, dueMs, { kind: 'past', text, step: 0, round: 0 }, recipients)
   const to = recipients.map((recipient) => recipient.contact_name)
   await logIncidentEvent(context, tx, incident, nowMs, to.length === 0 ? 'nobody_to_page' : 'paged', { kind: 'past', to })

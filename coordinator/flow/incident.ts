@@ -42,7 +42,7 @@ export async function recordPastIncident(
     ended_at: isoTime(effect.ended_ms),
   })
   const incident = await tx.readIncident(customer_id, id)
-  if (incident !== null) await pagePastOutage(context, tx, incident, effect.ended_ms, now_ms)
+  if (incident !== null) await pagePastOutage(context, tx, incident, effect, now_ms)
   await tx.announce('live', { kind: 'incident', customer_id, id })
 }
 

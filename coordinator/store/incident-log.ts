@@ -12,6 +12,7 @@ export type IncidentEventType =
   | 'returned_late'
   | 'paged'
   | 'page_suppressed_by_maintenance'
+  | 'page_suppressed_by_flapping'
   | 'page_held_by_fleet_guard'
   | 'nobody_to_page'
   | 'no_policy'

@@ -39,6 +39,39 @@ export const noticeMutants: Mutant[] = [
     },
   },
   {
+    name: 'past-outages-storm',
+    file: 'coordinator/core/past-outage.ts',
+    find: 'withheld: isSeries(evidence, nowMs)',
+    replace: 'withheld: false',
+    why: 'What was over before we heard of it wakes nobody more often than the hour allows.',
+    caughtBy: {
+      file: 'test/flow/judge-past.test.ts',
+      test: 'what was over before we heard of it, told a result at a time beside a region that was there > and was many outages wakes nobody more than twice an hour; the log has the others',
+    },
+  },
+  {
+    name: 'past-outage-told-in-pieces',
+    file: 'coordinator/core/past-outage.ts',
+    find: 'nowMs >= givenUpMs || !isBeingTold(past, rules, evidence, nowMs)',
+    replace: 'true',
+    why: 'One outage that is told in several batches is one.',
+    caughtBy: {
+      file: 'test/flow/judge-past.test.ts',
+      test: 'what was over before we heard of it, told a result at a time beside a region that was there > is one outage with one notice where one vantage is the quorum',
+    },
+  },
+  {
+    name: 'past-outage-ends-at-any-pass',
+    file: 'coordinator/core/past-outage.ts',
+    find: '.failing >= rules.quorum) wellSinceMs = null',
+    replace: '.failing >= 1000) wellSinceMs = null',
+    why: 'That one region gets through ends no outage of a quorum.',
+    caughtBy: {
+      file: 'test/flow/judge-past.test.ts',
+      test: 'what was over before we heard of it, told a result at a time beside a region that was there > is one outage with one notice: in mode seed',
+    },
+  },
+  {
     name: 'past-outage-not-told',
     file: 'coordinator/core/past-outage.ts',
     find: 'finishedMs < nowMs - lateNewsMs',

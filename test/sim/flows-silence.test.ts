@@ -1,6 +1,6 @@
 /** Why an incident was told to nobody: each reason is counted apart, and none of them hides a page that is missing. */
 import { describe, expect, test } from 'vitest'
-import { event, givenUp, historyOf, instead, nobodyHears, type Story } from '../support/told-story.ts'
+import { event, givenUp, historyOf, instead, nobodyHears, onlyPast, type Story } from '../support/told-story.ts'
 import { judgeFlows } from './flows/oracle.ts'
 import { silencesOf } from './flows/silence.ts'
 
@@ -71,6 +71,15 @@ describe('an incident is told to nobody', () => {
       ['groundless_silence', 'skipped_step'],
       [],
       (s) => instead(s, event(0, 'page_suppressed_by_maintenance')),
+    ],
+    [
+      'the hour is said to have its notices, and has none',
+      ['groundless_silence'],
+      ['series'],
+      (s) => {
+        onlyPast(s)
+        instead(s, event(900, 'page_suppressed_by_flapping'))
+      },
     ],
     [
       'a guard of the fleet holds it that cannot be',

@@ -29,6 +29,7 @@ function tell(pages: Page[], effect: PagingEffect, votes: VoteView[], atMs: numb
   }
   if (effect.kind === 'past_incident') {
     const { since_ms: sinceMs, votes: pastVotes } = effect
+    if (effect.withheld) return `withheld: past since ${new Date(sinceMs).toISOString()}`
     pages.push({ atMs, kind: 'past', sinceMs, votes: pastVotes, resolvedMs: atMs })
     return `PAGE past since ${new Date(sinceMs).toISOString()}`
   }

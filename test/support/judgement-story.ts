@@ -186,7 +186,8 @@ export class Story {
         this.#tellCustomer(effect.flapping ? ', unstable' : '', effect)
         break
       case 'past_incident':
-        this.#tellCustomer(`, over at ${clock(effect.ended_ms)}`, effect)
+        if (effect.withheld) this.#tell(`withheld, over at ${clock(effect.ended_ms)}, since ${clock(effect.since_ms)}`)
+        else this.#tellCustomer(`, over at ${clock(effect.ended_ms)}`, effect)
         break
       case 'sender_blocked':
         this.#tell(`notice ${effect.probe_id} is blocked`)

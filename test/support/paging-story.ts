@@ -47,6 +47,7 @@ const gatewayNames = ['first', 'second']
 const toldEvents = new Set<StoredEvent['type']>([
   'page_held_by_fleet_guard',
   'page_suppressed_by_maintenance',
+  'page_suppressed_by_flapping',
   'page_cancelled',
   'page_failed',
   'nobody_to_page',
@@ -137,6 +138,7 @@ export class PagingStory {
         kind: 'past_incident',
         ...known,
         last_good_ms: null,
+        withheld: false,
         ended_ms: nowMs,
       })
       return null

@@ -22,6 +22,7 @@ const titles: Record<IncidentEventType, (detail: Detail) => string> = {
   returned_late: (detail) => `A mail came back late${word(detail.region) === null ? '' : ` to ${word(detail.region)}`}`,
   paged: (detail) => `Paging ${names(detail.to) ?? 'somebody'}`,
   page_suppressed_by_maintenance: () => 'Nobody is paged in maintenance',
+  page_suppressed_by_flapping: () => 'Nobody is paged: two notices within the hour before',
   page_held_by_fleet_guard: (detail) => `Paging waits: ${detail.failing} mail domains fail at once`,
   nobody_to_page: () => 'Nobody to page in this step',
   no_policy: () => 'Nobody is paged',

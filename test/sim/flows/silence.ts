@@ -1,4 +1,5 @@
 /** Why an incident was told to nobody: each reason counted apart, and each only where what it rests on was true in the world. */
+import { hourMs } from '../../../common/durations.ts'
 import { maintenanceAt } from '../../../coordinator/core/maintenance.ts'
 import { type Fate, fatesOf } from './fates.ts'
 import type { FlowHistory, FlowViolation } from './history.ts'
@@ -7,13 +8,14 @@ import { endOf, firstPhones, phonesOf } from './policy.ts'
 import { earliestMs, stepMs } from './steps.ts'
 import type { ToldEvent, ToldIncident } from './told.ts'
 
-/** `cancelled`: over before a gateway could take a page; `failed`: none did for as long as a page is tried. */
-export type Silence = 'no_policy' | 'nobody_to_page' | 'maintenance' | 'cancelled' | 'failed'
+/** `series`: it was over when it was heard of, and the hour had two notices; `cancelled`: over before a gateway could take a page; `failed`: none did for as long as a page is tried. */
+export type Silence = 'no_policy' | 'nobody_to_page' | 'maintenance' | 'series' | 'cancelled' | 'failed'
 
 export const emptySilences = (): Record<Silence, number> => ({
   no_policy: 0,
   nobody_to_page: 0,
   maintenance: 0,
+  series: 0,
   cancelled: 0,
   failed: 0,
 })
@@ -50,6 +52,7 @@ function silenceOf(history: FlowHistory, incident: ToldIncident, fates: readonly
   const says = (type: ToldEvent['type']) => incident.events.some((event) => event.type === type)
   if (says('no_policy') || (history.setting.policy === null && says('nobody_to_page'))) return 'no_policy'
   if (says('nobody_to_page')) return 'nobody_to_page'
+  if (says('page_suppressed_by_flapping')) return 'series'
   if (!says('page_suppressed_by_maintenance')) return null
   // What maintenance holds goes out as soon as it ends, unless the incident has ended by then.
   const end = endOf(incident)
@@ -60,7 +63,8 @@ function silenceOf(history: FlowHistory, incident: ToldIncident, fates: readonly
 const isPast = (incident: ToldIncident): boolean => endOf(incident)?.detail.over_before_heard === true
 
 /** An event that says why nobody is paged says what is so. */
-function holdsTrue({ setting, windows }: FlowHistory, incident: ToldIncident, { type, at_ms, detail }: ToldEvent): boolean {
+function holdsTrue(history: FlowHistory, incident: ToldIncident, { type, at_ms, detail }: ToldEvent): boolean {
+  const { setting, windows } = history
   if (type === 'no_policy') return setting.policy === null
   // Of one monitor there is never a mass failure.
   if (type === 'page_held_by_fleet_guard') return false
@@ -69,7 +73,21 @@ function holdsTrue({ setting, windows }: FlowHistory, incident: ToldIncident, { 
     if (detail.kind === 'past') return firstPhones(setting).length === 0
     return phonesOf(setting, setting.policy?.steps[Number(detail.step)]?.contact_ids ?? []).length === 0
   }
+  if (type === 'page_suppressed_by_flapping') return isPast(incident) && noticesBefore(history, at_ms) >= 2
   if (type !== 'page_suppressed_by_maintenance') return true
   const sinceMs = isPast(incident) ? incident.pages.map((page) => page.sinceMs) : []
   return [at_ms, ...sinceMs].some((atMs) => maintenanceAt(windows, atMs) !== null)
+}
+
+/** How many notices the log has for customers in the hour until then: of trouble, and of its end where somebody was told of trouble. */
+function noticesBefore({ incidents }: FlowHistory, atMs: number): number {
+  return incidents
+    .flatMap((incident) => {
+      const told = incident.events.find(
+        ({ type, detail }) => type === 'paged' && (detail.kind === undefined || detail.kind === 'past'),
+      )
+      const end = told === undefined || isPast(incident) ? undefined : endOf(incident)
+      return [told, end].filter((event) => event !== undefined)
+    })
+    .filter(({ at_ms }) => at_ms <= atMs && at_ms > atMs - hourMs).length
 }
