@@ -38,7 +38,8 @@ export function askMissing(
     if (holdEndsMs !== null && cast.vote === 'fail' && nowMs >= holdEndsMs) return (lastMs ?? 0) < holdEndsMs
     if (cast.vote === 'pass') return passIsAskedAgain(cast, failingMs, lastMs, againMs, rules, nowMs)
     const isOut = cast.vote === 'missing' && (cast.test === null || cast.reason === 'stale')
-    if (cast.reason === 'not_run' && nowMs >= Math.max(lastMs ?? 0, cast.test?.finished_ms ?? 0) + lookAgainMs) return true
+    const notRunMs = notRunAgainMs(cast, lastMs, rules)
+    if (notRunMs !== null && nowMs >= notRunMs) return true
     const mayChange = incidentOpen && (cast.vote === 'abstain' || (cast.vote === 'fail' && !testsItself(cast)))
     if (!(isOut || mayChange) || slotAnswersMs(cast.vantage, suspicion.since_ms, rules, nowMs) !== null) return false
     return lastMs === undefined || nowMs >= lastMs + againMs
@@ -78,6 +79,12 @@ function passIsAskedAgain(
   return (isOutdated || isOld) && slotAnswersMs(vantage, isOutdated ? newestMs : test.started_ms + 1, rules, nowMs) === null
 }
 
+/** A test that was not run is no answer: when to ask again. What has been asked for since is under way, and has its time. */
+function notRunAgainMs({ reason, test }: CastVote, askedMs: number | undefined, rules: MonitorRules): number | null {
+  if (reason !== 'not_run' || test === null) return null
+  return askedMs === undefined || askedMs <= test.finished_ms ? test.finished_ms + lookAgainMs : askedMs + answerMs(rules)
+}
+
 /** When to ask for the re-test of a failure that came from a job; null for those that the probe tests again by itself. */
 const retestByJobMs = ({ reason, test }: CastVote, rules: MonitorRules): number | null =>
   reason === 'retest_awaited' && test?.cause === 'job' ? test.finished_ms + rules.retest_wait_s * 1000 : null
@@ -114,7 +121,7 @@ export function nextWake(
     if (reason === 'awaiting_proof' && test !== null) times.push(test.finished_ms + proofWaitMs)
     times.push(retestByJobMs(cast, rules) ?? 0, slotAnswersMs(vantage, suspicion.since_ms, rules, nowMs) ?? 0)
     if (vote === 'missing' && !incidentOpen) times.push(nowMs + lookAgainMs)
-    if (reason === 'not_run') times.push(Math.max(suspicion.asked[cast.probe_id] ?? 0, test?.finished_ms ?? 0) + lookAgainMs)
+    times.push(notRunAgainMs(cast, suspicion.asked[cast.probe_id], rules) ?? 0)
   }
   return Math.min(...times.filter((time) => time > nowMs))
 }

@@ -34,6 +34,17 @@ export const suspicionMutants: Mutant[] = [
     },
   },
   {
+    name: 'not-run-asked-again-and-again',
+    file: 'coordinator/core/asking.ts',
+    find: 'test.finished_ms + lookAgainMs : askedMs + answerMs(rules)',
+    replace: 'test.finished_ms + lookAgainMs : askedMs + lookAgainMs',
+    why: 'What has been asked for has the time to answer: mail is no flood.',
+    caughtBy: {
+      file: evidence,
+      test: 'a test that was not run > is asked for again once: what was asked since has the time to answer',
+    },
+  },
+  {
     name: 'not-run-taken-for-an-answer',
     file: 'coordinator/core/hedge.ts',
     find: "outcome !== 'not_run'",

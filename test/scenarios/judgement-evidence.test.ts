@@ -111,6 +111,18 @@ describe('a test that was not run', () => {
     expect([asksUs(cutShort, 6), asksUs(cutShort, 34), asksUs(cutShort, 35)]).toEqual([false, false, true])
   })
 
+  test('is asked for again once: what was asked since has the time to answer', () => {
+    const news = evidence([failing, vantage('us', [ended('not_run', -1, -5, 'job')]), vantage('ap', [])])
+    const asked: number[] = []
+    let state = suspected
+    for (let afterS = 6; afterS <= 600; afterS += 1) {
+      const judgement = judge(state, defaultRules, news, nowMs + afterS * 1000)
+      state = judgement.state
+      if (judgement.effects.some((effect) => effect.kind === 'ask' && effect.probe_id === 'us')) asked.push(afterS)
+    }
+    expect(asked).toEqual([35])
+  })
+
   test('nor does it keep a late mail from asking its probe', () => {
     const hedged = { ...defaultRules, mode: 'hedged' as const }
     const late = vantage('eu', [ended('ok', 1330, 1325)], {
