@@ -51,6 +51,21 @@ describe('the word of a probe is broken', () => {
     ).toEqual([])
   })
 
+  test.each([
+    ['where it is asked for thirteen tests in a minute', 13, 1, ['flood']],
+    ['not where it is asked for twelve', 12, 1, []],
+    ['not where one of them is tried again and again', 1, 13, []],
+  ])('%s', (_, orders, attempts, expected) => {
+    const told = kindsOf((promises) => {
+      for (let n = 0; n < orders; n++) {
+        const order: TestOrder = { ...orderOf(`job-${n}`, n), cause: 'job', slot: null }
+        for (let attempt = 0; attempt < attempts; attempt++) promises.mailed('eu', order)
+        promises.told([resultOf(order.id, 'ok')])
+      }
+    })
+    expect(told).toEqual(expected)
+  })
+
   test('where two tests mail one slot', () => {
     const twice = kindsOf((promises) => {
       mailed(promises)

@@ -32,8 +32,10 @@ export class ProbePromises {
 
   /** A mail of this trip leaves the probe. */
   mailed(probeId: string, order: TripOrder): void {
+    // A mail that is put off is tried again, and is one mail.
+    const isNew = !this.#mailed.has(order.id)
     this.#mailed.add(order.id)
-    if (order.kind === 'test' && order.cause === 'job') this.#asked(probeId)
+    if (isNew && order.kind === 'test' && order.cause === 'job') this.#asked(probeId)
     if (order.kind === 'control' || order.slot === null) return
     const { assignmentId, number, atMs } = order.slot
     for (const name of [`slot ${number} of ${assignmentId}`, `instant ${atMs} of ${probeId}`]) {
