@@ -40,6 +40,7 @@ export class Timetable {
   #entries = new Map<string, Entry>()
   #generations = new Map<string, Assignment[]>()
   #queue = new Heap<Entry>()
+  #askedMs = Number.NEGATIVE_INFINITY
   #missed = 0
   #late = 0
 
@@ -77,8 +78,11 @@ export class Timetable {
       .reduce<Assignment | undefined>((best, next) => (best && best.generation >= next.generation ? best : next), undefined)
   }
 
-  /** Takes out slots whose start has come, the earliest first and a limited number of them; each is handed out once. */
+  /** Takes out slots whose start has come, the earliest first and a limited number of them; each is handed out once, while nobody sets the clock back. */
   due(nowMs: number): DueSlot[] {
+    // Until a clock that was set back comes to where it was, no slot would start. Those that have run are known by the journal.
+    if (nowMs < this.#askedMs - slotLateMsMax) this.#startAnew(nowMs)
+    this.#askedMs = nowMs
     const due: DueSlot[] = []
     for (
       let entry = this.#queue.popDue(nowMs);
@@ -99,6 +103,14 @@ export class Timetable {
       this.#enqueue(entry)
     }
     return due
+  }
+
+  #startAnew(nowMs: number): void {
+    this.#queue = new Heap()
+    for (const entry of this.#entries.values()) {
+      entry.slot = Math.max(entry.assignment.first_slot, firstSlotFrom(rateOf(entry.assignment), nowMs - slotLateMsMax))
+      this.#enqueue(entry)
+    }
   }
 
   /** When `due` is to be asked next, UTC in ms; null while no slot lies ahead. */

@@ -57,6 +57,19 @@ describe('the timetable of a probe', () => {
     expect([inBudget.missed, inBudget.late]).toEqual([0, 0])
   })
 
+  it('goes by a clock that was set back from then on, and does not wait for it to come to where it was', () => {
+    const assignment = assignmentOf()
+    const timetable = timetableOf([assignment], minutes(-1))
+    expect(timetable.due(minutes(1500) + 3000).map(({ slot }) => slot)).toEqual([75])
+    expect(timetable.nextWakeAt()).toBeGreaterThan(minutes(1519))
+    // Whatever wakes it next finds the clock where it belongs: the slot of that moment has not run.
+    expect(timetable.due(minutes(20) + 3000).map(({ slot }) => slot)).toEqual([1])
+    expect(timetable.due(minutes(40) + 3000).map(({ slot }) => slot)).toEqual([2])
+    // A correction by less than a slot may be late is none.
+    expect(timetable.due(minutes(40) - 20_000)).toEqual([])
+    expect(timetable.due(minutes(40) + 4000)).toEqual([])
+  })
+
   it('hands out a limited number at a time, so that each is as late as it is when it starts', () => {
     const assignments = Array.from({ length: 130 }, (_, n) => assignmentOf({ id: uuidOf(n) }, { monitor_id: uuidOf(n) }))
     const timetable = timetableOf(assignments, minutes(-1))
