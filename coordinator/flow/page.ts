@@ -40,7 +40,10 @@ export async function pageOperator(
 /** The votes show that mail returns, or somebody says so, or nobody wants to know any more. */
 export type Ending = 'resolved' | 'resolved_by_hand' | 'monitor_deleted' | 'target_changed'
 
-/** The all-clear, to those and only those who were told of the trouble. */
+/** All gateways in a row have answered by then, or none does. */
+const tellingMsMax = 45_000
+
+/** The all-clear, to those and only those who were told of the trouble; after the trouble where they are being told at this moment. */
 export async function pageRecovery(
   context: FlowContext,
   tx: Transaction,
@@ -55,7 +58,9 @@ export async function pageRecovery(
   ]
   for (const [told, kind, text] of allClears) {
     for (const informed of await tx.readInformed(incident.customer_id, incident.id, told)) {
-      await writePage(context, tx, incident, nowMs, { kind, text, step: 0, round: 0, ...informed })
+      const { being_told, ...recipient } = informed
+      const dueMs = being_told ? nowMs + tellingMsMax : nowMs
+      await writePage(context, tx, incident, dueMs, { kind, text, step: 0, round: 0, ...recipient })
     }
   }
   await tx.announce('pages')

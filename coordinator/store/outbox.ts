@@ -118,14 +118,15 @@ export async function cancelPage(sql: Sql, page: ClaimedPage, coordinatorId: str
     where customer_id = ${page.customer_id} and id = ${page.id} and state = 'sending' and claimed_by = ${coordinatorId}`
 }
 
-export type InformedRecipient = { recipient: string; contact_method_id: string | null; address: string }
+/** `being_told`: at this moment. */
+export type InformedRecipient = { recipient: string; contact_method_id: string | null; address: string; being_told: boolean }
 
 /** Who was told of the incident, or may have been: they get the all-clear. */
 export function readInformed(sql: Sql, customerId: string, incidentId: string, kind: PageKind): Promise<InformedRecipient[]> {
   return sql<InformedRecipient[]>`
-    select distinct recipient, contact_method_id, address from pages
+    select recipient, contact_method_id, address, bool_or(state = 'sending') as being_told from pages
     where customer_id = ${customerId} and incident_id = ${incidentId} and kind = ${kind}
-      and (state in ('accepted', 'sending') or doubts > 0) order by recipient`
+      and (state in ('accepted', 'sending') or doubts > 0) group by recipient, contact_method_id, address order by recipient`
 }
 
 /** When the next page is due, ms since 1970, or null. */

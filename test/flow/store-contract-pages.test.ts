@@ -183,11 +183,13 @@ onBothStores((stage) => {
       const id = await open()
       await stage.ground.beat(alive)
       const informed = async () =>
-        (await within((tx) => tx.readInformed(customerId(), id, 'down'))).map(({ recipient }) => recipient)
+        (await within((tx) => tx.readInformed(customerId(), id, 'down'))).map(
+          ({ recipient, being_told }) => `${recipient}${being_told ? ', at this moment' : ''}`,
+        )
       await addPage(id, { recipient: 'b', due_at: (await stage.ground.nowMs()) - 1000 })
       expect(await informed()).toEqual([])
       const [first] = await claim()
-      expect(await informed()).toEqual(['b'])
+      expect(await informed()).toEqual(['b, at this moment'])
       if (first === undefined) throw new Error('nothing claimed')
       await within((tx) => tx.postponePage(first, alive, { delayMs: 60_000, error: 'no answer', inDoubt: true }))
       expect(await informed()).toEqual(['b'])

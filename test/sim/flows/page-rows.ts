@@ -46,10 +46,15 @@ export function pageOperations(store: MemoryStore, tx: Ongoing): PageOperations 
       const told = ofIncident(incidentId).filter(
         (page) => page.kind === kind && (page.state === 'accepted' || page.state === 'sending' || page.doubts > 0),
       )
-      const informed = told.map(({ recipient, contact_method_id, address }) => ({ recipient, contact_method_id, address }))
-      return [...new Map(informed.map((who) => [`${who.recipient} ${who.address}`, who])).values()].sort((a, b) =>
-        a.recipient < b.recipient ? -1 : 1,
-      )
+      const whom = Map.groupBy(told, ({ recipient, address }) => `${recipient} ${address}`)
+      return [...whom.values()]
+        .flatMap((pages) =>
+          pages.slice(0, 1).map(({ recipient, contact_method_id, address }) => ({
+            ...{ recipient, contact_method_id, address },
+            being_told: pages.some(({ state }) => state === 'sending'),
+          })),
+        )
+        .sort((a, b) => (a.recipient < b.recipient ? -1 : 1))
     },
     cancelPendingPages: async (_customerId, incidentId) => {
       const ids: string[] = []
