@@ -62,8 +62,8 @@ export const pagingMutants: Mutant[] = [
   {
     name: 'all-clear-to-who-was-not-told',
     file: 'coordinator/store/outbox.ts',
-    find: "and (state in ('accepted', 'sending') or doubts > 0) order by recipient",
-    replace: 'order by recipient',
+    find: "and (state in ('accepted', 'sending') or doubts > 0) group by",
+    replace: 'group by',
     why: 'The all-clear goes to those who were told of the trouble, and to nobody else.',
     caughtBy: {
       file: pages,
