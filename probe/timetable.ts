@@ -63,8 +63,7 @@ export class Timetable {
     for (const assignment of assignments) {
       const known = before.get(assignment.id)
       const goesOn = known !== undefined && sameRate(known.assignment, assignment)
-      const firstStartable = firstSlotFrom(rateOf(assignment), nowMs - slotLateMsMax)
-      const slot = goesOn ? known.slot : Math.max(assignment.first_slot, firstStartable)
+      const slot = goesOn ? known.slot : firstStartable(assignment, nowMs)
       const entry = { assignment, slot }
       this.#entries.set(assignment.id, entry)
       this.#enqueue(entry)
@@ -108,7 +107,7 @@ export class Timetable {
   #startAnew(nowMs: number): void {
     this.#queue = new Heap()
     for (const entry of this.#entries.values()) {
-      entry.slot = Math.max(entry.assignment.first_slot, firstSlotFrom(rateOf(entry.assignment), nowMs - slotLateMsMax))
+      entry.slot = firstStartable(entry.assignment, nowMs)
       this.#enqueue(entry)
     }
   }
@@ -133,6 +132,10 @@ function dueSlot({ assignment, slot }: Entry): DueSlot {
   const slotAtMs = slotStartMs(rateOf(assignment), slot)
   return { assignment, slot, slotAtMs, startAtMs: slotAtMs + jitterMs(assignment, slot) }
 }
+
+/** The first slot of all that may still start in time. */
+const firstStartable = (assignment: Assignment, nowMs: number): number =>
+  Math.max(assignment.first_slot, firstSlotFrom(rateOf(assignment), nowMs - slotLateMsMax))
 
 /** The next slot that may still start in time. */
 const nextStartable = ({ assignment, slot }: DueSlot, nowMs: number): number =>

@@ -99,8 +99,8 @@ async function takeStep(
 }
 
 /**
- * One notice to those whom its first step would have told; in maintenance, then or now, none, nor where the hour has its notices. It is over, so nothing can take the notice
- * back: where the fleet guard holds it, it is written now and due then.
+ * One notice to those whom its first step would have told; in maintenance, then or now, none, nor where the hour has its notices. It is
+ * over, so nothing can take the notice back: where the fleet guard holds it, it is written now and due then.
  */
 export async function pagePastOutage(
   context: FlowContext,

@@ -5,6 +5,7 @@
  */
 import type { ErrorCode } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
+import { domainOf } from '../../common/mail/headers.ts'
 import type { ResultBatch } from '../../common/wire/documents.ts'
 import type { TestResult } from '../../common/wire/test.ts'
 import { admit } from '../core/admission.ts'
@@ -146,5 +147,4 @@ async function prove(sql: Sql, probe: ReportingProbe, admitted: Admitted[], batc
   return newest.length > 0
 }
 
-const domainOf = (address: string): string => (address.split('@')[1] ?? '').toLowerCase()
 const unique = (values: string[]): string[] => [...new Set(values)]

@@ -7,6 +7,7 @@ import type { TestFact } from '../core/verdict.ts'
 import { type Due, earliestDue } from './clock.ts'
 import type { Part, Sql } from './connection.ts'
 import { ofTarget, targetDomain } from './monitors.ts'
+import { isLost } from './probes.ts'
 import { readProbeRecords } from './proofs.ts'
 import { endPending } from './targets.ts'
 
@@ -124,7 +125,7 @@ async function loadNotices(sql: Sql, { customer_id, monitor_id }: ClaimedMonitor
 function loadVantages(sql: Sql, { customer_id, monitor_id }: ClaimedMonitor, substitutes: string[]): Promise<VantageRow[]> {
   return sql<VantageRow[]>`
     select p.id as probe_id, p.region, p.asn, split_part(p.return_address, '@', 2) as return_domain, a.id is not null as planned,
-      coalesce(p.last_seen_at < now() - interval '60 seconds', true) as lost,
+      ${isLost(sql)} as lost,
       coalesce(a.assigned_at, now()) as assigned_ms,
       case when slot.number >= a.first_slot then to_timestamp(
         (a.epoch_ms + a.phase_ms + (a.plan->>'period_s')::int * 1000 * slot.number + coalesce(p.clock_offset_ms, 0)) / 1000.0)

@@ -10,6 +10,7 @@ import { type BlockRow, blocksOfMonitors } from './blocks.ts'
 import type { Part, Sql } from './connection.ts'
 import { windowsOfMonitors } from './maintenance.ts'
 import { ofCustomer, olderThan, only, type Paging, type Whose } from './paging.ts'
+import { isLost } from './probes.ts'
 import { readProbeRecords } from './proofs.ts'
 import { leaveTarget } from './targets.ts'
 
@@ -104,7 +105,7 @@ async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise
   if (monitors.length === 0) return []
   const rows = await sql<StandingColumns[]>`
     select a.monitor_id, a.probe_id, a.phase_ms, p.name as probe_name, p.region, p.asn, split_part(p.return_address, '@', 2) as return_domain,
-      p.retired_at is not null or coalesce(p.last_seen_at < now() - interval '60 seconds', true) as lost, p.clock_offset_ms,
+      p.retired_at is not null or ${isLost(sql)} as lost, p.clock_offset_ms,
       p.contradicted, p.monitors_held, r.id, r.cause, r.attempt, r.first_test_id,
       r.started_at as started_ms, r.finished_at as finished_ms, r.outcome, r.rtt_ms,
       r.boot_id, r.started_uptime_ms, r.finished_uptime_ms,

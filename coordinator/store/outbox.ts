@@ -55,7 +55,7 @@ export function claimDuePages(
   // page where the caller knows of one.
   return sql<ClaimedPage[]>`
     with due as materialized (
-      select customer_id, id from pages
+      select customer_id, id, incident_id from pages
       where state in ('pending', 'sending') and due_at <= now() and (state = 'pending' or claimed_until < now()
         or claimed_by = ${coordinatorId} and not id = any(${inHand}::uuid[])
         or claimed_by <> ${coordinatorId}
@@ -63,13 +63,11 @@ export function claimDuePages(
       order by due_at limit ${limit} for update skip locked)
     update pages set doubts = doubts + (state = 'sending')::int, state = 'sending', attempts = attempts + 1,
       claimed_by = ${coordinatorId}, claimed_until = now() + ${leaseMs} * interval '1 millisecond'
-    from due where pages.customer_id = due.customer_id and pages.id = due.id
-    returning pages.customer_id, pages.id, incident_id, kind, step, round, recipient, contact_method_id, address, text, due_at, attempts,
-      doubts,
-      kind in ('down', 'unconfirmed') and exists (select 1 from incidents i
-        where i.customer_id = pages.customer_id and i.id = incident_id and i.resolved_at is not null) as outdated,
-      kind in ('down', 'unconfirmed') and exists (select 1 from incidents i
-        where i.customer_id = pages.customer_id and i.id = incident_id and i.resolved_at is null and i.acknowledged_at is null) as awaited`
+    from due join incidents i on i.customer_id = due.customer_id and i.id = due.incident_id
+    where pages.customer_id = due.customer_id and pages.id = due.id
+    returning pages.customer_id, pages.id, pages.incident_id, pages.kind, step, round, recipient, contact_method_id, address, text, due_at,
+      attempts, doubts, pages.kind in ('down', 'unconfirmed') and i.resolved_at is not null as outdated,
+      pages.kind in ('down', 'unconfirmed') and i.resolved_at is null and i.acknowledged_at is null as awaited`
 }
 
 /** Records that a gateway took it; false where another coordinator holds the claim by now. */

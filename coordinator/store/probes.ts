@@ -1,6 +1,6 @@
 /** Probes as the operator makes, sees and retires them. Enrolment and sessions are the hub's. */
 import type { Health } from '../../common/wire/test.ts'
-import type { Sql } from './connection.ts'
+import type { Part, Sql } from './connection.ts'
 import { olderThan, only, type Paging } from './paging.ts'
 
 export type ProbeRow = {
@@ -22,6 +22,9 @@ export type ProbeRow = {
   version: string | null
   created_at: number
 }
+
+/** `probes p` has been silent for more than a minute. */
+export const isLost = (sql: Sql): Part => sql`coalesce(p.last_seen_at < now() - interval '60 seconds', true)`
 
 const columns = (sql: Sql) => sql`
   id, name, region, asn, provider, return_address, enrolled_at, retired_at,

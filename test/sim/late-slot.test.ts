@@ -4,22 +4,13 @@
  */
 import { describe, expect, test } from 'vitest'
 import { boundS, detectionBoundS, detectionBudgetS } from '../../coordinator/core/detection-bound.ts'
+import { defaultRules as rules } from '../support/judgement-setting.ts'
 import { judgeHistory } from './oracle.ts'
 import { Random } from './random.ts'
 import type { Trouble } from './setting.ts'
 import { promptWorld } from './sweep.ts'
 import { World } from './world.ts'
 
-const rules = {
-  period_s: 1200,
-  timeout_s: 600,
-  slow_s: 120,
-  retest_wait_s: 30,
-  hard_confirm_s: 180,
-  open_period_s: 300,
-  vantages: 3,
-  quorum: 2,
-}
 /** The outage begins when the slot of the first vantage has started, with its jitter of up to 3 s; that of the second is due 400 s after it. */
 const afterSlotS = 4
 const untilSlotS = 400 - afterSlotS
