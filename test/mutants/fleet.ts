@@ -85,7 +85,7 @@ export const noticeMutants: Mutant[] = [
     find: 'settled_all_ms: Math.max(state.settled_all_ms, ended_ms),',
     replace: '',
     why: 'What comes later of an outage that was told of as over is the same outage.',
-    caughtBy: { file: transcripts, test: 'past-outage > while no coordinator was there' },
+    caughtBy: { file: transcripts, test: 'past-outage > whose other witnesses are heard an hour later is told of once' },
   },
 ]
 
