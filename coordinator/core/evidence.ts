@@ -111,6 +111,7 @@ export type JudgementReason =
   | 'nothing_fails'
   | 'votes_stayed_out'
   | 'no_fresh_results'
+  | 'tests_say_nothing'
   | 'over_before_heard'
   | 'flapping'
   | 'recovered'

@@ -6,14 +6,15 @@
  *                                       └──────────────── passes return ◄─────────────┘
  */
 import { findBlocked } from './blocked.ts'
-import type { Effect, Evidence, Judgement, MonitorRules, MonitorState } from './evidence.ts'
+import type { Effect, Evidence, Judgement, MonitorRules, MonitorState, VantageEvidence } from './evidence.ts'
 import { witnesses } from './failure-domain.ts'
 import { withNotices } from './flapping.ts'
 import { hedge } from './hedge.ts'
 import { judgeIncident } from './incident.ts'
 import { findPastOutage, hasLateNews, judgeLateNews, tellPastOutage } from './past-outage.ts'
 import { judgeSuspicion, newIncident, openSuspicion, turn } from './suspicion.ts'
-import { isPass, staleAfterMs, standingVerdict, type Verdict } from './verdict.ts'
+import { isPass, staleAfterMs, standingVerdict, type Verdict, verdictOf } from './verdict.ts'
+import { castVote, viewOf } from './votes.ts'
 
 export type { Decision, Effect, Evidence, Judgement, Mode, MonitorRules, MonitorState } from './evidence.ts'
 
@@ -132,7 +133,7 @@ function judgeStanding(state: MonitorState, rules: MonitorRules, evidence: Evide
   const needed = Math.max(1, Math.min(rules.quorum, standing.length))
   // With every witness gone quiet one after the other, the bar is missed when the last that is needed becomes stale.
   const staleMs = standing.map(({ freshUntilMs }) => freshUntilMs).toSorted((a, b) => b - a)[needed - 1]
-  if (staleMs === undefined || nowMs > staleMs) return judgeSilence(next, rules, hedging.effects, nowMs)
+  if (staleMs === undefined || nowMs > staleMs) return judgeSilence(next, rules, evidence, hedging.effects, nowMs)
 
   const news = judgeLateNews(next, rules, evidence, nowMs)
   // The reason tells why the decision was taken: as long as that stands, so does the reason.
@@ -169,25 +170,41 @@ function standingWitnesses(
     verdicts: new Set(vantages.map((vantage) => standingVerdict(vantage.tests[0] ?? null, vantage, rules, nowMs).verdict)),
     freshUntilMs: Math.max(
       ...vantages.map(
-        ({ tests, assigned_ms }) =>
-          Math.max(tests[0]?.finished_ms ?? 0, assigned_ms, evidence.observing_since_ms) + staleAfterMs(rules),
+        (vantage) =>
+          Math.max(lastWordMs(vantage, rules, nowMs), vantage.assigned_ms, evidence.observing_since_ms) + staleAfterMs(rules),
       ),
     ),
   }))
 }
 
+/**
+ * When the vantage last said anything about the customer's mail. A test that abstains (our address is refused, the test was not run, the
+ * probe is not proven) says nothing: from the last mail that passed such a vantage has one period more, as a single one is no silence.
+ */
+function lastWordMs(vantage: VantageEvidence, rules: MonitorRules, nowMs: number): number {
+  const [newest] = vantage.tests
+  if (newest === undefined) return 0
+  return saysNothing(vantage, nowMs) ? (vantage.passed_ms ?? 0) + rules.period_s * 1000 : newest.finished_ms
+}
+
+const saysNothing = (vantage: VantageEvidence, nowMs: number): boolean =>
+  vantage.tests[0] !== undefined && verdictOf(vantage.tests[0], vantage, nowMs).verdict === 'abstain'
+
 /** Too few vantages have anything to say: silence about the customer's mail is the operator's affair. */
-function judgeSilence(state: MonitorState, rules: MonitorRules, asking: Effect[], nowMs: number): Judgement {
+function judgeSilence(state: MonitorState, rules: MonitorRules, evidence: Evidence, asking: Effect[], nowMs: number): Judgement {
+  const planned = evidence.vantages.filter((vantage) => vantage.planned)
+  const abstaining = planned.filter((vantage) => saysNothing(vantage, nowMs))
+  const votes = abstaining.map((vantage) => viewOf(castVote(vantage, 0, null, rules, nowMs)))
   const wake_ms = nowMs + rules.open_period_s * 1000
-  const silent = turn(state, 'unconfirmed', 'no_fresh_results', nowMs)
-  if (state.incident !== null) return { state: silent, effects: asking, wake_ms, votes: [] }
+  const silent = turn(state, 'unconfirmed', votes.length > 0 ? 'tests_say_nothing' : 'no_fresh_results', nowMs)
+  if (state.incident !== null) return { state: silent, effects: asking, wake_ms, votes }
   return {
     state: { ...silent, incident: newIncident('unconfirmed', nowMs, nowMs) },
     effects: [
       ...asking,
-      { kind: 'open_incident', incident_kind: 'unconfirmed', since_ms: nowMs, last_good_ms: null, flapping: false, votes: [] },
+      { kind: 'open_incident', incident_kind: 'unconfirmed', since_ms: nowMs, last_good_ms: null, flapping: false, votes },
     ],
     wake_ms,
-    votes: [],
+    votes,
   }
 }

@@ -129,7 +129,9 @@ describe('a test that was not run', () => {
       overdue: [{ test_id: 'late', started_ms: ago(130) }],
       slot_started_ms: ago(130),
     })
-    expect(effects(up, evidence([late, vantage('us', [ended('not_run', 100, 20, 'slot')])]), hedged)).toEqual(['ask us'])
+    expect(
+      effects(up, evidence([late, vantage('us', [ended('not_run', 100, 20, 'slot')], { passed_ms: ago(1300) })]), hedged),
+    ).toEqual(['ask us'])
   })
 })
 

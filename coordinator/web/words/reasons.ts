@@ -16,6 +16,7 @@ const decisionReasons: Record<JudgementReason, string> = {
   nothing_fails: 'No vantage fails any more',
   votes_stayed_out: 'Too few healthy vantages answered',
   no_fresh_results: 'No fresh results',
+  tests_say_nothing: 'Tests say nothing about the mail',
   flapping: 'Comes and goes: open until mail is steady',
   over_before_heard: 'Up; an outage was over before we heard of it',
   recovered: 'Mail comes back again',
