@@ -1,9 +1,10 @@
 /** The fleet as a whole: pages wait a little where many mail systems fail at once, and probes that fail widely are found out. */
 import { isoTime } from '../../common/durations.ts'
+import { contradictionWindowMs, countContradicted } from '../core/contradiction.ts'
 import { type Fleet, fleetWindowMs, guardFleet } from '../core/fleet-guard.ts'
 import { fleetText } from '../core/sms-text.ts'
 import { failsWidely } from '../core/verdict.ts'
-import { countContradictions, countWatchedDomains } from '../store/fleet.ts'
+import { countWatchedDomains, loadFailures, saveContradictions } from '../store/fleet.ts'
 import type { IncidentRow } from '../store/incident-log.ts'
 import type { DatabaseContext, FlowContext } from './context.ts'
 import { logIncidentEvent, pageOperator } from './page.ts'
@@ -13,7 +14,8 @@ import type { Transaction } from './store.ts'
 export async function reviewFleet({ database, logger }: DatabaseContext): Promise<void> {
   const { system } = database
   await countWatchedDomains(system)
-  for (const probe of await countContradictions(system)) {
+  const contradicted = countContradicted(await loadFailures(system, contradictionWindowMs))
+  for (const probe of await saveContradictions(system, contradicted)) {
     const what = { probe: probe.id, name: probe.name, contradicted: probe.contradicted, monitors: probe.monitors_held }
     if (failsWidely(probe)) logger.error(what, 'a probe fails for mail that returns elsewhere: it has no vote')
     else logger.info(what, 'how many mail systems fail for this probe alone')

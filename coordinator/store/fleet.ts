@@ -1,4 +1,5 @@
 /** The fleet as a whole: probes that fail where others pass, and how many mail systems fail at once. */
+import type { ProbeFailure } from '../core/contradiction.ts'
 import type { Fleet, FleetGuard } from '../core/fleet-guard.ts'
 import type { Sql } from './connection.ts'
 import { ofTarget, targetDomain } from './monitors.ts'
@@ -35,34 +36,41 @@ export async function countWatchedDomains(sql: Sql): Promise<void> {
 /** So many of a probe's newest failures are looked at; more tell nothing new (core/verdict.ts, failsWidely). */
 const failuresMax = 100
 
-/**
- * Counts, for every probe, the mail domains that fail for it now while mail from another region, sent later, returns from them. Only its
- * newest failures within the hour, and only those that are still the newest word on their monitor. Returns the probes whose count changed.
- */
-export function countContradictions(
+/** What each probe's newest failures within the window are, and what the vantages of those monitors have said last. */
+export async function loadFailures(sql: Sql, windowMs: number): Promise<ProbeFailure[]> {
+  const rightStart = (test: string, probe: string) =>
+    sql`${sql(test)}.started_at + coalesce(${sql(probe)}.clock_offset_ms, 0) * interval '1 millisecond'`
+  return await sql<ProbeFailure[]>`
+    select q.id as probe_id, q.region, f.domain, ${rightStart('f', 'q')} as started_ms,
+      exists (
+        select from results r where r.customer_id = f.customer_id and r.monitor_id = f.monitor_id and r.probe_id = q.id
+          and r.started_at > f.started_at and r.outcome in ('ok', 'slow')) as returned_since,
+      coalesce((
+        select jsonb_agg(jsonb_build_object('region', o.region, 'outcome', n.outcome,
+          'started_ms', (extract(epoch from ${rightStart('n', 'o')}) * 1000)::float8))
+        from assignments a join probes o on o.id = a.probe_id
+        cross join lateral (
+          select r.started_at, r.outcome from results r
+          where r.customer_id = f.customer_id and r.monitor_id = f.monitor_id and r.probe_id = a.probe_id
+          order by r.started_at desc limit 1) n
+        where a.customer_id = f.customer_id and a.monitor_id = f.monitor_id and a.withdrawn_at is null), '[]') as others
+    from probes q cross join lateral (
+      select * from probe_failures where probe_id = q.id and started_at > now() - ${windowMs} * interval '1 millisecond'
+      order by started_at desc limit ${failuresMax}) f
+    where q.retired_at is null`
+}
+
+/** Notes for every probe how many mail domains fail for it alone, and of how many monitors. Returns the probes whose count changed. */
+export function saveContradictions(
   sql: Sql,
+  contradicted: ReadonlyMap<string, number>,
 ): Promise<{ id: string; name: string; contradicted: number; monitors_held: number }[]> {
-  const rightStart = (result: string, probe: string) =>
-    sql`${sql(result)}.started_at + coalesce(${sql(probe)}.clock_offset_ms, 0) * interval '1 millisecond'`
   return sql`
     with counted as (
-      select q.id, (
-        select count(distinct f.domain)::int from (
-          select * from probe_failures where probe_id = q.id and started_at > now() - interval '1 hour'
-          order by started_at desc limit ${failuresMax}) f
-        where not exists (
-            select from results r where r.customer_id = f.customer_id and r.monitor_id = f.monitor_id and r.probe_id = q.id
-              and r.started_at > f.started_at and r.outcome in ('ok', 'slow'))
-          and exists (
-            select from assignments a join probes o on o.id = a.probe_id and o.region <> q.region
-            cross join lateral (
-              select r.started_at, r.outcome from results r
-              where r.customer_id = f.customer_id and r.monitor_id = f.monitor_id and r.probe_id = a.probe_id
-              order by r.started_at desc limit 1) n
-            where a.customer_id = f.customer_id and a.monitor_id = f.monitor_id and a.withdrawn_at is null
-              and n.outcome in ('ok', 'slow') and ${rightStart('n', 'o')} >= ${rightStart('f', 'q')})
-      ) as contradicted
-      from probes q where q.retired_at is null
+      select q.id, coalesce(told.contradicted, 0) as contradicted
+      from probes q left join unnest(${[...contradicted.keys()]}::uuid[], ${[...contradicted.values()]}::int[]) as told (id, contradicted)
+        on told.id = q.id
+      where q.retired_at is null
     ), held as (
       select c.id, c.contradicted, case when c.contradicted = 0 then 0 else (
         select count(*)::int from assignments a where a.probe_id = c.id and a.withdrawn_at is null and a.last_slot is null) end as monitors_held

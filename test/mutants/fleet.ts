@@ -137,6 +137,17 @@ export const fleetMutants: Mutant[] = [
     },
   },
   {
+    name: 'earlier-return-contradicts',
+    file: 'coordinator/core/contradiction.ts',
+    find: ' && other.started_ms >= started_ms',
+    replace: '',
+    why: 'Mail that came back elsewhere before an outage began speaks against no probe that sees it first.',
+    caughtBy: {
+      file: 'test/unit/core-contradiction.test.ts',
+      test: 'mail that fails for one probe > and returned from elsewhere before is not: the outage may have begun since',
+    },
+  },
+  {
     name: 'wide-failure-votes',
     file: 'coordinator/core/verdict.ts',
     find: 'return contradicted >= Math.max(contradictedMin, tooMany)',
