@@ -23,6 +23,8 @@ export const heartbeatMs = 15_000
 export const linkSilenceMsMax = 45_000
 /** Late mail is still noted for a day. */
 export const lateMailMsMax = 24 * 3_600_000
+/** The ways to a target that a survey tries: five mail servers with both address families are more than anybody has. */
+export const routesMax = 10
 /** The text of a mail server's reply kept as evidence; RFC 5321 §4.5.3.1.5 allows 512 octets a line. */
 export const serverWordsMax = 1000
 

@@ -2,11 +2,11 @@
 import { isMailscoutError } from '../common/errors.ts'
 import type { ResultBatch } from '../common/wire/documents.ts'
 import { checker } from '../common/wire/schema.ts'
-import { ControlTrip, LateReturn, Overdue, TestResult } from '../common/wire/test.ts'
+import { ControlTrip, LateReturn, Overdue, RouteTest, TestResult } from '../common/wire/test.ts'
 import type { SpooledRecord } from './spool.ts'
 
 export type SortedRecords = {
-  body: Pick<ResultBatch, 'results' | 'overdues' | 'lates' | 'controls'>
+  body: Pick<ResultBatch, 'results' | 'overdues' | 'lates' | 'controls' | 'routes'>
   /** Of the records in the body. */
   seqs: number[]
   malformed: { seq: number; id: string; why: string }[]
@@ -16,6 +16,7 @@ const checkResult = checker(TestResult, 'RESULT_MALFORMED')
 const checkOverdue = checker(Overdue, 'RESULT_MALFORMED')
 const checkLate = checker(LateReturn, 'RESULT_MALFORMED')
 const checkControl = checker(ControlTrip, 'RESULT_MALFORMED')
+const checkRoute = checker(RouteTest, 'RESULT_MALFORMED')
 
 /** Every record is checked here, because a single one out of shape would cost its whole batch. */
 export function sortRecords(records: readonly SpooledRecord[]): SortedRecords {
@@ -48,6 +49,9 @@ function add(body: SortedRecords['body'], record: SpooledRecord): void {
       return
     case 'control':
       body.controls.push(checkControl(value))
+      return
+    case 'route':
+      body.routes = [...(body.routes ?? []), checkRoute(value)]
       return
   }
 }

@@ -7,7 +7,7 @@ import { lateMailMsMax } from '../common/limits.ts'
 import type { Sequence } from './retest.ts'
 import type { Instant, RoundTrip } from './round-trip.ts'
 import type { Store } from './store.ts'
-import type { Trip, TripOrder } from './trip.ts'
+import type { Trip } from './trip.ts'
 
 /** A trip that was under way when the journal was last written. */
 export type JournalledTrip = Trip & { bootId: string }
@@ -15,7 +15,7 @@ export type JournalledTrip = Trip & { bootId: string }
 /** What is still known of a trip that has ended. */
 export type PastTrip = {
   id: string
-  kind: TripOrder['kind']
+  kind: 'test' | 'control'
   monitorId: string | null
   startedAt: Instant
   bootId: string
@@ -64,11 +64,12 @@ export function createJournal(options: { store: Store; bootId: string }): Journa
   return {
     begin({ order, state }) {
       const { startedAt } = state
+      // A mail of a route that comes back late is told to nobody: it belongs to no result.
       const monitorId = order.kind === 'test' ? order.plan.monitor_id : null
       const slot = order.kind === 'test' ? order.slot : null
       const { changes } = insert.run(
         order.id,
-        order.kind,
+        order.kind === 'control' ? 'control' : 'test',
         monitorId,
         slot?.assignmentId ?? null,
         slot?.number ?? null,

@@ -2,7 +2,7 @@
  * The probe's work, put together:
  *
  *   orders ─► timetable ─┐
- *   jobs ────────────────┼─► trips ─► courier ─► the mail world ─► inbox ─► receive ─► trips ─► spool
+ *   jobs, surveys ───────┼─► trips ─► courier ─► the mail world ─► inbox ─► receive ─► trips ─► spool
  *   re-tests, control ───┘
  *
  * One timer wakes all of it. What decides is pure and lives in `timetable`, `round-trip`, `retest` and `control`; what must not be
@@ -12,8 +12,6 @@ import { hourMs } from '../common/durations.ts'
 import { errorMessage } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
 import { type Runtime, uuidv7 } from '../common/runtime.ts'
-import { createAddressPolicy } from '../common/smtp/address-policy.ts'
-import { createResolver } from '../common/smtp/mx.ts'
 import type { Health, Job } from '../common/wire/test.ts'
 import type { Orders } from './assignments.ts'
 import { type Clock, createClock } from './clock.ts'
@@ -23,12 +21,15 @@ import type { Identity } from './identity.ts'
 import type { OnMail } from './inbox.ts'
 import { createJournal, type Journal } from './journal.ts'
 import { createMatcher, type MailFate } from './match.ts'
+import { waysOut } from './outward.ts'
 import { isStale } from './retest.ts'
 import { type Instant, isFailing } from './round-trip.ts'
-import { type Courier, createCourier } from './send.ts'
+import { testRoutes } from './route-tests.ts'
+import type { Courier } from './send.ts'
 import { Sequences } from './sequences.ts'
 import type { Spool } from './spool.ts'
 import type { Store } from './store.ts'
+import type { Survey } from './survey.ts'
 import { Timetable } from './timetable.ts'
 import { jobOrder, sequenceOrder, slotOrder, type TestOrder, type Trip } from './trip.ts'
 import { Trips } from './trips.ts'
@@ -43,6 +44,8 @@ export type MachineryOptions = {
   logger: Logger
   /** Who carries the mails; by default SMTP to the mail servers of the target. */
   courier?: Courier
+  /** Which routes a target has; by default as DNS and this machine say. */
+  survey?: Survey
   /** Tests under way at once; beyond that they are reported as not run. */
   testsMax?: number
 }
@@ -51,6 +54,8 @@ export type MachineryCounts = { started: number; refused: number; mails: Readonl
 
 /** A probe of 10,000 monitors has about 30 under way; this many only where most of them are lost at once. */
 const testsMaxDefault = 2000
+/** Of routes at most a quarter as many. */
+const routeTestsShare = 4
 /** The wall clock may be set at any time: nobody sleeps longer than this before looking at it again. */
 const sleepMsMax = 10_000
 /** A store that refuses to write is asked again after this time. */
@@ -60,6 +65,7 @@ const stopMsMax = 5000
 
 export class Machinery {
   readonly #options: MachineryOptions
+  readonly #testRoutes: (job: Job) => void
   readonly #journal: Journal
   readonly #timetable = new Timetable()
   readonly #sequences: Sequences
@@ -77,6 +83,7 @@ export class Machinery {
 
   constructor(options: MachineryOptions) {
     const { runtime, config, identity, store, spool, logger } = options
+    const { courier, survey } = { ...waysOut(options), ...options }
     this.#options = options
     this.#journal = createJournal({ store, bootId: runtime.bootId })
     this.#sequences = new Sequences(this.#journal)
@@ -86,7 +93,7 @@ export class Machinery {
       store,
       journal: this.#journal,
       spool,
-      courier: options.courier ?? courierOf(options),
+      courier,
       clock: () => this.#clock.reading(),
       onEnd: (trip) => this.#ended(trip),
       onControlWanted: (sinceMs, testTimeoutMs) => this.#controls.request(sinceMs, testTimeoutMs),
@@ -94,6 +101,9 @@ export class Machinery {
       onChange: () => this.#sleep(),
       logger,
     })
+    const routes = { survey, trips: this.#trips, newId: () => this.#newId(), isRunning: () => this.#running, logger }
+    const routeTestsMax = (options.testsMax ?? testsMaxDefault) / routeTestsShare
+    this.#testRoutes = (job) => void testRoutes({ ...routes, routeTestsMax }, job)
     this.#matcher = createMatcher({
       runtime,
       store,
@@ -134,7 +144,9 @@ export class Machinery {
   startJob(job: Job, startBeforeMs = Number.POSITIVE_INFINITY): void {
     const { runtime } = this.#options
     const tooLate = runtime.wallMs() >= startBeforeMs ? 'The job arrived after the time by which it had to start.' : undefined
-    this.#tryToBegin(jobOrder(uuidv7(runtime), job), tooLate)
+    if (job.cause !== 'routes') this.#tryToBegin(jobOrder(uuidv7(runtime), job), tooLate)
+    // A survey that came too late is one that was not made: the next is due in an hour.
+    else if (tooLate === undefined) this.#testRoutes(job)
   }
 
   /** Takes a mail from the inbox; one that comes before the start waits for it. Rejects where it could not be recorded. */
@@ -152,7 +164,7 @@ export class Machinery {
   health(): Pick<Health, 'tests_running' | 'clock_offset_ms' | 'clock_error_ms'> {
     const reading = this.#clock.reading()
     return {
-      tests_running: this.#trips.testsRunning,
+      tests_running: this.#trips.running('test'),
       clock_offset_ms: reading?.offsetMs ?? null,
       clock_error_ms: reading?.errorMs ?? null,
     }
@@ -236,7 +248,7 @@ export class Machinery {
   #begin(order: TestOrder, options: { refusal?: string | undefined; alongside?: () => () => void } = {}): void {
     if (!this.#running) return
     const testsMax = this.#options.testsMax ?? testsMaxDefault
-    const full = this.#trips.testsRunning >= testsMax ? `${testsMax} tests are under way at this probe already.` : undefined
+    const full = this.#trips.running('test') >= testsMax ? `${testsMax} tests are under way at this probe already.` : undefined
     const refusal = options.refusal ?? full
     if (!this.#trips.begin(order, { ...options, refusal })) return
     if (refusal === undefined) this.#counts.started += 1
@@ -247,12 +259,14 @@ export class Machinery {
     const { ending, startedAt } = state
     if (order.kind === 'control') return () => this.#controls.ended(order.id, state.back !== null)
     if (ending === null) return () => {}
-    const { id, cause, attempt, plan } = order
     const level = isFailing(ending.outcome) ? 'info' : 'debug'
-    this.#options.logger[level](
-      { test: id, monitor: plan.monitor_id, cause, outcome: ending.outcome, ...ending.detail },
-      'test ended',
-    )
+    const about = { test: order.id, monitor: order.plan.monitor_id, outcome: ending.outcome, ...ending.detail }
+    if (order.kind === 'route') {
+      this.#options.logger[level]({ ...about, ...order.route }, 'test of a route ended')
+      return () => {}
+    }
+    const { id, cause, attempt, plan } = order
+    this.#options.logger[level]({ ...about, cause }, 'test ended')
     return this.#sequences.testEnded({ id, monitorId: plan.monitor_id, cause, attempt, startedAt, ending }, plan)
   }
 
@@ -293,11 +307,6 @@ export class Machinery {
   #now(): Instant {
     return { wallMs: this.#options.runtime.wallMs(), monotonicMs: this.#options.runtime.monotonicMs() }
   }
-}
-
-function courierOf({ runtime, identity, config }: MachineryOptions): Courier {
-  const policy = createAddressPolicy(config.allowTargets.map(({ address, prefix }) => `${address}/${prefix}`))
-  return createCourier({ runtime, identity, resolver: createResolver(config.dnsServers), policy })
 }
 
 export const createMachinery = (options: MachineryOptions): Machinery => new Machinery(options)

@@ -18,8 +18,8 @@ export type Course = {
   timeoutMs: number
   slowMs: number
   acceptEcho: boolean
-  /** A control trip proves the others' health and asks for no proof of its own. */
-  kind: 'test' | 'control'
+  /** A control trip proves the others' health and asks for no proof of its own; nor does the test of a route, which never votes. */
+  kind: 'test' | 'control' | 'route'
 }
 
 /** A dialogue that ended in acceptance, or whose end was lost after the final dot: then the mail must not go out twice. */

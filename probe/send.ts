@@ -11,7 +11,7 @@ import type { Runtime } from '../common/runtime.ts'
 import { type AddressPolicy, checkTarget } from '../common/smtp/address-policy.ts'
 import type { TlsMode } from '../common/smtp/client.ts'
 import { SmtpFailure } from '../common/smtp/failure.ts'
-import type { MailResolver } from '../common/smtp/mx.ts'
+import type { AddressFamily, MailResolver } from '../common/smtp/mx.ts'
 import { formatWords } from '../common/smtp/reply.ts'
 import { type Delivered, submitByMx, submitMail } from '../common/smtp/submit.ts'
 import type { ResultDetail, Target } from '../common/wire/test.ts'
@@ -73,7 +73,13 @@ async function deliver(
     tls: tlsModeOf(tls),
     signal,
   } as const
-  return host === undefined ? await submitByMx(common) : await submitMail({ ...common, host })
+  return host === undefined ? await submitByMx(common) : await submitMail({ ...common, host, family: familyOf(order) })
+}
+
+/** A route has no fallback: not to the other family, and by its target's host not to another server. */
+function familyOf(order: TripOrder): AddressFamily | undefined {
+  if (order.kind !== 'route') return undefined
+  return order.route.family === 'ipv6' ? 6 : 4
 }
 
 const tlsModeOf = (tls: Target['tls']): TlsMode => (tls === 'required' || tls === 'never' ? tls : 'opportunistic')
@@ -87,7 +93,7 @@ function testMail(identity: CourierOptions['identity'], order: TripOrder, starte
     probeKey: identity.keyPair.privateKey,
     claims: {
       tid: order.id,
-      mon: order.kind === 'test' ? order.plan.monitor_id : 'control',
+      mon: order.kind === 'control' ? 'control' : order.plan.monitor_id,
       prb: identity.probeId,
       rcpt: recipientHash(address),
       ret: returnAddress,

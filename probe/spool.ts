@@ -3,20 +3,21 @@
  * long silence of the coordinator cannot fill the disk.
  */
 import type { Logger } from '../common/log.ts'
-import type { ControlTrip, LateReturn, Overdue, TestResult } from '../common/wire/test.ts'
+import type { ControlTrip, LateReturn, Overdue, RouteTest, TestResult } from '../common/wire/test.ts'
 import type { Store } from './store.ts'
 
 /** A probe of 1,000 tests an hour fills this in three weeks, and results older than a week are refused anyhow. */
 const spoolRowsMax = 500_000
 const spoolBytesMax = 512 * 1024 * 1024
 /** What is lost first when there is no room: what only hastens or explains before what counts as a vote. */
-const sacrifices = ["'overdue', 'control'", "'late'", "'result'"]
+const sacrifices = ["'overdue', 'control', 'route'", "'late'", "'result'"]
 
 export type SpoolRecord =
   | { kind: 'result'; id: string; body: TestResult }
   | { kind: 'overdue'; id: string; body: Overdue }
   | { kind: 'late'; id: string; body: LateReturn }
   | { kind: 'control'; id: string; body: ControlTrip }
+  | { kind: 'route'; id: string; body: RouteTest }
 export type RecordKind = SpoolRecord['kind']
 
 /** A record as it lies in the spool; `seq` rises with every record and names it when it is settled. */
@@ -101,14 +102,9 @@ export function createSpool(options: { store: Store; logger: Logger; rowsMax?: n
 
 /** The size is kept by triggers, so that it is right after a rollback and needs no count of half a million rows. */
 function createTables(store: Store): void {
+  renewTable(store)
   store.database.exec(`
-    CREATE TABLE IF NOT EXISTS spool (
-      seq INTEGER PRIMARY KEY AUTOINCREMENT,
-      kind TEXT NOT NULL CHECK (kind IN ('result', 'overdue', 'late', 'control')),
-      id TEXT NOT NULL,
-      json TEXT NOT NULL,
-      UNIQUE (kind, id)
-    );
+    ${spoolTable};
     CREATE INDEX IF NOT EXISTS spool_by_age ON spool (kind, seq);
     CREATE TABLE IF NOT EXISTS spool_size (one INTEGER PRIMARY KEY CHECK (one = 1), rows INTEGER NOT NULL, bytes INTEGER NOT NULL);
     INSERT OR IGNORE INTO spool_size VALUES (1, 0, 0);
@@ -119,4 +115,28 @@ function createTables(store: Store): void {
       UPDATE spool_size SET rows = rows - 1, bytes = bytes - octet_length(OLD.json);
     END;
   `)
+}
+
+const spoolTable = `
+  CREATE TABLE IF NOT EXISTS spool (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL CHECK (kind IN ('result', 'overdue', 'late', 'control', 'route')),
+    id TEXT NOT NULL,
+    json TEXT NOT NULL,
+    UNIQUE (kind, id)
+  )`
+
+/** A table from before tests of routes refuses them, and SQLite changes no CHECK: it is made anew, with what waits in it. */
+function renewTable(store: Store): void {
+  const { database } = store
+  const made = database.prepare("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'spool'").get()
+  if (made === undefined || String(made.sql).includes("'route'")) return
+  // Its triggers and its index go with the old table, so that the size counts nothing twice.
+  store.transaction(() =>
+    database.exec(`
+      ALTER TABLE spool RENAME TO spool_before;
+      ${spoolTable};
+      INSERT INTO spool (seq, kind, id, json) SELECT seq, kind, id, json FROM spool_before;
+      DROP TABLE spool_before;`),
+  )
 }

@@ -5,8 +5,10 @@ import type {
   ControlTrip,
   Job,
   LateReturn,
+  MailRoute,
   Overdue,
   Reference,
+  RouteTest,
   Target,
   TestPlan,
   TestResult,
@@ -34,7 +36,10 @@ export type TestOrder = {
 
 export type ControlOrder = { kind: 'control'; id: string; reference: Reference; timeoutMs: number }
 
-export type TripOrder = TestOrder | ControlOrder
+/** A mail over one way to the target, without fallback: it is told of apart, and nothing follows from it here (DESIGN 3.3). */
+export type RouteOrder = { kind: 'route'; id: string; plan: TestPlan; jobId: string; route: MailRoute }
+
+export type TripOrder = TestOrder | ControlOrder | RouteOrder
 
 export type Trip = { order: TripOrder; state: RoundTrip }
 
@@ -75,20 +80,31 @@ export const jobOrder = (id: string, job: Job): TestOrder => ({
   slot: null,
 })
 
-export const targetOf = (order: TripOrder): Target => (order.kind === 'test' ? order.plan.target : order.reference)
+export const routeOrder = (id: string, job: Job, route: MailRoute): RouteOrder => ({
+  kind: 'route',
+  id,
+  plan: job.plan,
+  jobId: job.id,
+  route,
+})
+
+export function targetOf(order: TripOrder): Target {
+  if (order.kind === 'control') return order.reference
+  return order.kind === 'route' ? { ...order.plan.target, host: order.route.mx } : order.plan.target
+}
 
 export function courseOf(order: TripOrder): Course {
   if (order.kind === 'control') {
     return { timeoutMs: order.timeoutMs, slowMs: order.timeoutMs, acceptEcho: false, kind: 'control' }
   }
   const { timeout_s, slow_s, accept_echo } = order.plan
-  return { timeoutMs: timeout_s * 1000, slowMs: slow_s * 1000, acceptEcho: accept_echo, kind: 'test' }
+  return { timeoutMs: timeout_s * 1000, slowMs: slow_s * 1000, acceptEcho: accept_echo, kind: order.kind }
 }
 
 /** When the token of a test's mail is good, in seconds since the epoch. */
 export function tokenWindow(order: TripOrder, startedAt: Instant): { iat: number; exp: number } {
   const iat = Math.floor(startedAt.wallMs / 1000)
-  const timeoutS = order.kind === 'test' ? order.plan.timeout_s : Math.ceil(order.timeoutMs / 1000)
+  const timeoutS = order.kind === 'control' ? Math.ceil(order.timeoutMs / 1000) : order.plan.timeout_s
   return { iat, exp: iat + timeoutS + tokenLateS }
 }
 
@@ -119,6 +135,24 @@ export function resultOf(order: TestOrder, state: RoundTrip, clock: ClockReading
     started_uptime_ms: uptime.startedMs,
     finished_uptime_ms: uptime.finishedMs,
     detail: { ...ending.detail, ...(clock === null ? {} : { clock_error_ms: clock.errorMs }) },
+  }
+}
+
+export function routeTestOf(order: RouteOrder, state: RoundTrip, clock: ClockReading | null): RouteTest {
+  const { ending, finishedAtMs, setMs } = timesOf(state)
+  const back = backOf(state)
+  return {
+    id: order.id,
+    monitor_id: order.plan.monitor_id,
+    job_id: order.jobId,
+    route: order.route,
+    started_at: state.startedAt.wallMs,
+    returned_at: back === null ? null : wallOf(state, back.at),
+    finished_at: finishedAtMs,
+    outcome: ending.outcome,
+    rtt_ms: back === null ? null : duration(rttMs(state, back)),
+    clock_offset_ms: clock === null || setMs === null ? null : clock.offsetMs + setMs,
+    detail: ending.detail,
   }
 }
 

@@ -11,9 +11,9 @@ import { Heap } from './heap.ts'
 import type { Journal } from './journal.ts'
 import { begin, type Instant, nextWakeAt, type Step, step, type TripEffect, type TripEvent } from './round-trip.ts'
 import type { Courier } from './send.ts'
-import type { Spool } from './spool.ts'
+import type { Spool, SpoolRecord } from './spool.ts'
 import type { Store } from './store.ts'
-import { controlTripOf, courseOf, overdueOf, resultOf, type Trip, type TripOrder } from './trip.ts'
+import { controlTripOf, courseOf, overdueOf, resultOf, routeTestOf, type Trip, type TripOrder } from './trip.ts'
 
 export type TripsOptions = {
   runtime: Pick<Runtime, 'bootId' | 'wallMs' | 'monotonicMs' | 'setTimer'>
@@ -44,16 +44,16 @@ export class Trips {
   readonly #queue = new Heap<string>()
   readonly #dialogues = new Map<string, Dialogue>()
   readonly #retries = new Set<() => void>()
-  #testsRunning = 0
+  readonly #running: Record<TripOrder['kind'], number> = { test: 0, control: 0, route: 0 }
   #stopped = false
 
   constructor(options: TripsOptions) {
     this.#options = options
   }
 
-  /** Tests, without control trips. */
-  get testsRunning(): number {
-    return this.#testsRunning
+  /** How many are under way of those that vote, or of the others. */
+  running(kind: TripOrder['kind']): number {
+    return this.#running[kind]
   }
 
   isUnderWay(id: string): boolean {
@@ -160,9 +160,7 @@ export class Trips {
         journal.save(order.id, next.state)
         return () => {}
       }
-      if (order.kind === 'test')
-        spool.put({ kind: 'result', id: order.id, body: resultOf(order, next.state, clock(), runtime.bootId) })
-      else spool.put({ kind: 'control', id: order.id, body: controlTripOf(order, next.state, runtime.bootId) })
+      spool.put(accountOf({ order, state: next.state }, clock(), runtime.bootId))
       journal.end(order.id, next.state.back !== null, this.#now().wallMs)
       return onEnd({ order, state: next.state })
     })
@@ -188,14 +186,14 @@ export class Trips {
 
   #add(trip: Trip): Trip {
     this.#trips.set(trip.order.id, trip)
-    if (trip.order.kind === 'test') this.#testsRunning += 1
+    this.#running[trip.order.kind] += 1
     this.#schedule(trip)
     return trip
   }
 
   #remove({ order }: Trip): void {
     this.#trips.delete(order.id)
-    if (order.kind === 'test') this.#testsRunning -= 1
+    this.#running[order.kind] -= 1
     this.#dialogues.get(order.id)?.abort.abort()
   }
 
@@ -207,5 +205,18 @@ export class Trips {
 
   #now(): Instant {
     return { wallMs: this.#options.runtime.wallMs(), monotonicMs: this.#options.runtime.monotonicMs() }
+  }
+}
+
+/** What is told of a trip that is over. */
+function accountOf({ order, state }: Trip, clock: ClockReading | null, bootId: string): SpoolRecord {
+  const { id } = order
+  switch (order.kind) {
+    case 'test':
+      return { kind: 'result', id, body: resultOf(order, state, clock, bootId) }
+    case 'route':
+      return { kind: 'route', id, body: routeTestOf(order, state, clock) }
+    case 'control':
+      return { kind: 'control', id, body: controlTripOf(order, state, bootId) }
   }
 }

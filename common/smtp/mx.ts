@@ -5,7 +5,8 @@ import { domainToASCII } from 'node:url'
 import { errorMessage, isMailscoutError, MailscoutError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 
-export type MailAddress = { address: string; family: 4 | 6 }
+export type AddressFamily = 4 | 6
+export type MailAddress = { address: string; family: AddressFamily }
 export type MailHost = { host: string; priority: number; addresses: MailAddress[] }
 
 /** What is needed of a resolver; one of `node:dns/promises` fits, and a test may hand in tables. */
@@ -67,14 +68,29 @@ export async function resolveMailHosts(
 
 /**
  * A host that was named directly: no MX is asked for. An IP address is itself.
+ * @param family Its addresses of this family only, as if it had no others.
  * @throws MailscoutError MAIL_HOST_NOT_FOUND or DNS_UNAVAILABLE.
  */
-export async function resolveHost(host: string, resolver: MailResolver): Promise<MailHost> {
+export async function resolveHost(host: string, resolver: MailResolver, family?: AddressFamily): Promise<MailHost> {
   const literal = isIP(host) === 0 ? addressLiteral(host) : host
-  if (literal !== undefined) return { host: literal, priority: 0, addresses: [withFamily(literal)] }
+  if (literal !== undefined) return { host: literal, priority: 0, addresses: ofFamily([withFamily(literal)], family, host) }
   const name = checkDomain(host)
-  const addresses = await addressesOf(name, resolver).catch((fault: unknown) => lookUp(name, resolver, fault))
-  return { host, priority: 0, addresses: addresses.slice(0, mailAddressesMax) }
+  const asked = family === undefined ? resolver : restricted(resolver, family)
+  const found = await addressesOf(name, asked).catch((fault: unknown) => lookUp(name, asked, fault))
+  return { host, priority: 0, addresses: ofFamily(found, family, name).slice(0, mailAddressesMax) }
+}
+
+/** Knows no addresses of the other family, so that a fault there hides none here. */
+const restricted = (resolver: MailResolver, family: AddressFamily): MailResolver => ({
+  ...resolver,
+  ...(family === 4 ? { resolve6: async () => [] } : { resolve4: async () => [] }),
+})
+
+/** The hosts file, a literal and `localhost` ask nobody: what they give is of both families. */
+function ofFamily(addresses: MailAddress[], family: AddressFamily | undefined, name: string): MailAddress[] {
+  const wanted = addresses.filter((address) => family === undefined || address.family === family)
+  if (wanted.length > 0) return wanted
+  throw new MailscoutError('MAIL_HOST_NOT_FOUND', `${name} has no IPv${family} address.`, { field: 'domain' })
 }
 
 /**

@@ -3,7 +3,7 @@ import { MailscoutError } from '../errors.ts'
 import type { TargetVerdict } from './address-policy.ts'
 import { type SendOptions, type SendResult, sendMail, type TlsMode } from './client.ts'
 import { type Attempt, type FailureCategory, SmtpFailure, type SmtpStage } from './failure.ts'
-import { createResolver, type MailHost, type MailResolver, resolveHost, resolveMailHosts } from './mx.ts'
+import { type AddressFamily, createResolver, type MailHost, type MailResolver, resolveHost, resolveMailHosts } from './mx.ts'
 
 /** As for one attempt; `deadlineMs` covers looking up and every address together. */
 export type DeliveryOptions = Omit<SendOptions, 'address' | 'host' | 'connectMs'> & {
@@ -25,12 +25,12 @@ const connectMsMax = 30_000
 const connectMsMin = 1000
 
 /**
- * Through a host that was named, such as a relay; its addresses are tried in turn.
+ * Through a host that was named, such as a relay; its addresses, of the one family where one is named, are tried in turn.
  * @throws SmtpFailure, or MailscoutError (MAIL_HOST_NOT_FOUND, DNS_UNAVAILABLE, TARGET_FORBIDDEN) when nobody could be asked.
  */
-export async function submitMail(options: SubmitOptions): Promise<Delivered> {
+export async function submitMail(options: SubmitOptions & { family?: AddressFamily | undefined }): Promise<Delivered> {
   const resolver = options.resolver ?? createResolver()
-  return await deliver(options, () => resolveHost(options.host, resolver).then((host) => [host]))
+  return await deliver(options, () => resolveHost(options.host, resolver, options.family).then((host) => [host]))
 }
 
 /**

@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { assignmentsPerPageMax, resultsPerBatchMax } from '../limits.ts'
 import { MailAddress, Nonce, PublicKeyX, strict, Thumbprint, TimeMs } from './schema.ts'
-import { Assignment, BootId, ControlTrip, Health, Job, LateReturn, Overdue, Reference, TestResult } from './test.ts'
+import { Assignment, BootId, ControlTrip, Health, Job, LateReturn, Overdue, Reference, RouteTest, TestResult } from './test.ts'
 
 /** One page of a probe's assignments. Unchanged content gives the same bytes, so that its hash is its name. */
 export const Page = strict({ assignments: Type.Array(Assignment, { maxItems: assignmentsPerPageMax }) })
@@ -37,6 +37,8 @@ export const ResultBatch = strict({
   overdues: Type.Array(Overdue, { maxItems: resultsPerBatchMax }),
   lates: Type.Array(LateReturn, { maxItems: resultsPerBatchMax }),
   controls: Type.Array(ControlTrip, { maxItems: resultsPerBatchMax }),
+  /** Left out where there are none: a coordinator that orders no surveys knows no such member. */
+  routes: Type.Optional(Type.Array(RouteTest, { maxItems: resultsPerBatchMax })),
 })
 export type ResultBatch = Static<typeof ResultBatch>
 

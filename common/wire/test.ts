@@ -42,7 +42,8 @@ export const Assignment = strict({
 })
 export type Assignment = Static<typeof Assignment>
 
-export const JobCause = literals('confirm', 'open', 'test_now')
+/** `routes`: one mail over each way to the target. What becomes of those never votes. */
+export const JobCause = literals('confirm', 'open', 'test_now', 'routes')
 export type JobCause = Static<typeof JobCause>
 
 /** A one-off order. It must start before the document's `exp`. */
@@ -137,6 +138,30 @@ export const TestResult = strict({
   detail: ResultDetail,
 })
 export type TestResult = Static<typeof TestResult>
+
+/** One way to a target: a mail server, spoken to over one address family. */
+export const MailRoute = strict({ mx: HostName, family: literals('ipv4', 'ipv6') })
+export type MailRoute = Static<typeof MailRoute>
+
+/**
+ * A mail that was sent over one route alone, without the fallback of a mail server. No `TestResult`, and told apart from them: nothing that
+ * votes is made of it (DESIGN 3.3).
+ */
+export const RouteTest = strict({
+  id: Uuid,
+  monitor_id: Uuid,
+  /** The survey: the tests of all routes of one job. */
+  job_id: Uuid,
+  route: MailRoute,
+  started_at: TimeMs,
+  returned_at: nullable(TimeMs),
+  finished_at: TimeMs,
+  outcome: Outcome,
+  rtt_ms: nullable(DurationMs),
+  clock_offset_ms: nullable(Type.Number({ minimum: -1e12, maximum: 1e12 })),
+  detail: ResultDetail,
+})
+export type RouteTest = Static<typeof RouteTest>
 
 /** A mail that is merely slow so far, told at the slow mark. */
 export const Overdue = strict({ test_id: Uuid, monitor_id: Uuid, started_at: TimeMs, at: TimeMs })

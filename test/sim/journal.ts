@@ -72,7 +72,14 @@ export class MemoryDisk implements Journal {
       this.#open.delete(id)
       const { order, state, bootId } = trip
       const monitorId = order.kind === 'test' ? order.plan.monitor_id : null
-      this.#past.set(id, { id, kind: order.kind, monitorId, startedAt: state.startedAt, bootId, returned })
+      this.#past.set(id, {
+        id,
+        kind: order.kind === 'control' ? 'control' : 'test',
+        monitorId,
+        startedAt: state.startedAt,
+        bootId,
+        returned,
+      })
       if (this.#past.size > pastMax) for (const old of [...this.#past.keys()].slice(0, pastMax / 2)) this.#past.delete(old)
       if (this.#slots.size > pastMax) for (const old of [...this.#slots].slice(0, pastMax / 2)) this.#slots.delete(old)
     })

@@ -36,7 +36,7 @@ export class ProbePromises {
     const isNew = !this.#mailed.has(order.id)
     this.#mailed.add(order.id)
     if (isNew && order.kind === 'test' && order.cause === 'job') this.#asked(probeId)
-    if (order.kind === 'control' || order.slot === null) return
+    if (order.kind !== 'test' || order.slot === null) return
     const { assignmentId, number, atMs } = order.slot
     for (const name of [`slot ${number} of ${assignmentId}`, `instant ${atMs} of ${probeId}`]) {
       const other = this.#slots.get(name)

@@ -224,7 +224,7 @@ export class SimProbe {
   }
 
   #begin({ trips }: Process, order: TripOrder, alongside?: () => () => void): void {
-    this.#around.note(() => `${this.id} begins ${order.kind === 'control' ? 'control' : order.cause} ${order.id}`)
+    this.#around.note(() => `${this.id} begins ${order.kind === 'test' ? order.cause : order.kind} ${order.id}`)
     const began = trips.begin(order, alongside === undefined ? {} : { alongside })
     if (!began) this.#around.note(() => `${this.id} had taken the slot of ${order.id}`)
   }
@@ -233,7 +233,7 @@ export class SimProbe {
     const { ending, startedAt } = state
     this.#around.note(() => `${this.id} ends ${order.id} ${ending?.outcome}`)
     if (order.kind === 'control') return () => controls.ended(order.id, state.back !== null)
-    if (ending === null) return () => {}
+    if (ending === null || order.kind === 'route') return () => {}
     const { id, cause, attempt, plan } = order
     return sequences.testEnded({ id, monitorId: plan.monitor_id, cause, attempt, startedAt, ending }, plan)
   }

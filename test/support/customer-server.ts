@@ -31,8 +31,11 @@ export async function customerServer(options: {
   runtime: Runtime
   rootX: string
   inboxPort: () => number
+  /** A loopback address of its own, where several servers share a port. */
+  host?: string
+  port?: number
 }): Promise<CustomerServer> {
-  const { runtime, rootX } = options
+  const { runtime, rootX, host = '127.0.0.1', port = 0 } = options
   let refusals = 0
 
   const toInbox = (mail: string) =>
@@ -99,7 +102,7 @@ export async function customerServer(options: {
     },
     close: () => new Promise((resolve) => server.close(resolve)),
   }
-  server.listen(0, '127.0.0.1')
+  server.listen(port, host)
   await once(server.server, 'listening')
   customer.port = (server.server.address() as AddressInfo).port
   return customer

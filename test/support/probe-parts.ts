@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import type { Logger } from '../../common/log.ts'
-import type { Health, Overdue, TestResult } from '../../common/wire/test.ts'
+import type { Health, Overdue, RouteTest, TestResult } from '../../common/wire/test.ts'
 import { adoptIdentity, type Identity, loadProbeKey } from '../../probe/identity.ts'
 import type { Installation } from './installation.ts'
 import { uuidOf } from './plans.ts'
@@ -84,6 +84,21 @@ export const overdueOf = (n: number): Overdue => ({
   monitor_id: uuidOf(1),
   started_at: 1_795_000_000_000,
   at: 1_795_000_120_000,
+})
+
+export const routeTestOf = (n: number, changes: Partial<RouteTest> = {}): RouteTest => ({
+  id: uuidOf(n),
+  monitor_id: uuidOf(1),
+  job_id: uuidOf(77),
+  route: { mx: 'mx2.customer.example', family: 'ipv4' },
+  started_at: 1_795_000_000_000,
+  returned_at: null,
+  finished_at: 1_795_000_001_000,
+  outcome: 'refused',
+  rtt_ms: null,
+  clock_offset_ms: null,
+  detail: {},
+  ...changes,
 })
 
 export const healthy: Health = {

@@ -1,7 +1,15 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { silentLogger } from '../../common/log.ts'
 import { checker } from '../../common/wire/schema.ts'
-import { type Assignment, ControlTrip, LateReturn, Overdue, type Reference, TestResult } from '../../common/wire/test.ts'
+import {
+  type Assignment,
+  ControlTrip,
+  LateReturn,
+  Overdue,
+  type Reference,
+  RouteTest,
+  TestResult,
+} from '../../common/wire/test.ts'
 import type { StandingOrders } from '../../probe/assignments.ts'
 import { Machinery } from '../../probe/machinery.ts'
 import type { Courier, SendingOutcome } from '../../probe/send.ts'
@@ -22,6 +30,7 @@ const checks = {
   overdue: checker(Overdue, 'RESULT_MALFORMED'),
   late: checker(LateReturn, 'RESULT_MALFORMED'),
   control: checker(ControlTrip, 'RESULT_MALFORMED'),
+  route: checker(RouteTest, 'RESULT_MALFORMED'),
 }
 
 const installation = new Installation()

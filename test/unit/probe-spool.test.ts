@@ -4,7 +4,7 @@ import { silentLogger } from '../../common/log.ts'
 import { createSpool } from '../../probe/spool.ts'
 import { openStore } from '../../probe/store.ts'
 import { uuidOf } from '../support/plans.ts'
-import { overdueOf, recordingLogger, resultOf, temporaryDirectory } from '../support/probe-parts.ts'
+import { overdueOf, recordingLogger, resultOf, routeTestOf, temporaryDirectory } from '../support/probe-parts.ts'
 
 const everything = { afterSeq: 0, rowsMax: 1000, bytesMax: 1_000_000 }
 const result = (n: number) => ({ kind: 'result', id: uuidOf(n), body: resultOf(n) }) as const
@@ -112,5 +112,25 @@ describe('the store', () => {
     openStore(`${directory.path}/probe.sqlite`).close()
     expect(statSync(`${directory.path}/probe.sqlite`).mode & 0o077).toBe(0)
     directory.remove()
+  })
+
+  it('takes up a table from before tests of routes, with what waits in it and its size', () => {
+    const store = openStore(':memory:')
+    store.database.exec(`
+      CREATE TABLE spool (seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL CHECK (kind IN ('result', 'overdue', 'late', 'control')), id TEXT NOT NULL, json TEXT NOT NULL, UNIQUE (kind, id));
+      CREATE INDEX spool_by_age ON spool (kind, seq);
+      CREATE TABLE spool_size (one INTEGER PRIMARY KEY CHECK (one = 1), rows INTEGER NOT NULL, bytes INTEGER NOT NULL);
+      INSERT INTO spool_size VALUES (1, 0, 0);
+      CREATE TRIGGER spool_grows AFTER INSERT ON spool BEGIN UPDATE spool_size SET rows = rows + 1, bytes = bytes + octet_length(NEW.json); END;
+      CREATE TRIGGER spool_shrinks AFTER DELETE ON spool BEGIN UPDATE spool_size SET rows = rows - 1, bytes = bytes - octet_length(OLD.json); END;`)
+    const { logger } = recordingLogger()
+    store.database.prepare('INSERT INTO spool (seq, kind, id, json) VALUES (7, ?, ?, ?)').run('result', uuidOf(1), '{}')
+    const spool = createSpool({ store, logger })
+    spool.put({ kind: 'route', id: uuidOf(2), body: routeTestOf(2) })
+    expect(names(spool.next(everything))).toEqual(['result 1', 'route 2'])
+    expect([spool.next(everything)[0]?.seq, spool.depth()]).toEqual([7, 2])
+    spool.settle([7])
+    expect(createSpool({ store, logger }).depth()).toBe(1)
   })
 })

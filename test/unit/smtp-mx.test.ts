@@ -173,4 +173,15 @@ describe('a host that was named', () => {
     const resolver = { ...zoneResolver({}), resolve4: silent, resolve6: silent, lookup }
     await expect(resolveHost('relay', resolver)).rejects.toMatchObject({ code: 'DNS_UNAVAILABLE' })
   })
+
+  it('has the addresses of one family only where that is asked for, and no fault of the other', async () => {
+    const both = zoneResolver({ 'relay.example': { a: ['192.0.2.1'], aaaa: ['2001:db8::1'] } })
+    expect((await resolveHost('relay.example', both, 6)).addresses).toEqual([{ address: '2001:db8::1', family: 6 }])
+    expect((await resolveHost('localhost', both, 4)).addresses).toEqual([{ address: '127.0.0.1', family: 4 }])
+    const silent = () => Promise.reject(Object.assign(new Error('x'), { code: 'ETIMEOUT' }))
+    const half = { ...both, resolve6: silent }
+    expect((await resolveHost('relay.example', half, 4)).addresses).toHaveLength(1)
+    await expect(resolveHost('relay.example', half, 6)).rejects.toMatchObject({ code: 'DNS_UNAVAILABLE' })
+    await expect(resolveHost('192.0.2.1', both, 6)).rejects.toMatchObject({ code: 'MAIL_HOST_NOT_FOUND' })
+  })
 })
