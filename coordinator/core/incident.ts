@@ -53,22 +53,31 @@ export function recovered(votes: CastVote[], openedMs: number, rules: MonitorRul
 
 const witnessCount = (votes: CastVote[]): number => new Set(witnesses(votes.map((vote) => vote.vantage.domain))).size
 
+/** When mail last began to return somewhere: a vantage that passes again and again tells nothing new. */
+function newestTurnMs(votes: CastVote[], openedMs: number): number {
+  const turned = votes.flatMap(({ vantage, vote, test }) => {
+    const previous = testsSince(vantage, openedMs)[1]
+    return vote === 'pass' && test !== null && (previous === undefined || !isPass(previous.outcome)) ? [test.finished_ms] : []
+  })
+  return Math.max(0, ...turned)
+}
+
 /**
- * Vantages whose slot fails test by themselves every `open_period_s`; the others are asked in the same rhythm. A pass is a sign of
- * recovery: everybody who has not passed since is asked at once, so that the all-clear waits for no timetable.
+ * Vantages whose slot fails test by themselves every `open_period_s`; the others are asked in the same rhythm. Mail that begins to return
+ * is a sign of recovery: everybody who has not passed since is asked at once, so that the all-clear waits for no timetable; but not who is
+ * refused by policy, which the recovery of others does not change.
  */
 function ask(votes: CastVote[], incident: OpenIncident, rules: MonitorRules, nowMs: number) {
-  const passes = votes.filter((vote) => vote.vote === 'pass' && vote.test !== null)
-  const newestPassMs = Math.max(0, ...passes.map((vote) => vote.test?.finished_ms ?? 0))
   const rhythmMs = incident.asked_ms + rules.open_period_s * 1000
-  const mayRecover = newestPassMs > incident.asked_ms && incident.well_since_ms === null
+  const mayRecover = newestTurnMs(votes, incident.opened_ms) > incident.asked_ms && incident.well_since_ms === null
   const recoveryMs = mayRecover ? incident.asked_ms + recoveryAskMs : Number.POSITIVE_INFINITY
   const nextMs = Math.min(rhythmMs, recoveryMs)
   if (nowMs < nextMs) return { incident, effects: [], wakeMs: nextMs }
   const signOfRecovery = nowMs >= recoveryMs
   const asked = votes.filter((vote) => {
     if (vote.vantage.lost) return false
-    return signOfRecovery ? vote.vote !== 'pass' || witnessCount(votes) === 1 : !testsItself(vote)
+    if (!signOfRecovery) return !testsItself(vote)
+    return vote.reason !== 'sender_blocked' && (vote.vote !== 'pass' || witnessCount(votes) === 1)
   })
   const effects = asked.map((vote): Effect => ({ kind: 'ask', probe_id: vote.probe_id, cause: 'open' }))
   return {
