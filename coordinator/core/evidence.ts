@@ -144,6 +144,9 @@ export type Effect =
       kind: 'past_incident'
       since_ms: number
       last_good_ms: number | null
+      /** The starts of the tests between which it ended; `first_pass_ms` is null where none is known, and then it had ended by now. */
+      last_fail_ms: number
+      first_pass_ms: number | null
       ended_ms: number
       withheld: boolean
       votes: VoteView[]

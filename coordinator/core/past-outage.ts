@@ -9,7 +9,7 @@ import { recovered } from './incident.ts'
 import { settledMs } from './question.ts'
 import { quorumFails } from './quorum.ts'
 import { isRetestAwaited, lastGoodMs, openSuspicion, settleKnown } from './suspicion.ts'
-import { isFailure, isPass, type TestFact } from './verdict.ts'
+import { isFailure, isPass, type TestFact, verdictOf } from './verdict.ts'
 import { type CastVote, castVote, hardFailureLasted, isStale, suspicionVotes, tallyVotes, viewOf } from './votes.ts'
 
 /** A result that is told of so long after its test ended tells of the past. */
@@ -70,8 +70,10 @@ export function tellPastOutage(
   nowMs: number,
 ): { state: MonitorState; effects: Effect[] } {
   const { since_ms, decided_ms, votes } = past
-  const ended_ms = endedMs(decided_ms, rules, evidence, nowMs)
+  const first_pass_ms = firstPassMs(decided_ms, rules, evidence)
+  const ended_ms = Math.min(nowMs, first_pass_ms ?? nowMs)
   const last_good_ms = lastGoodMs(evidence, since_ms)
+  const last_fail_ms = lastFailMs(since_ms, ended_ms, evidence, nowMs)
   return {
     state: {
       ...state,
@@ -81,7 +83,8 @@ export function tellPastOutage(
     },
     effects: [
       {
-        ...{ kind: 'past_incident', since_ms, last_good_ms, ended_ms, withheld: isSeries(evidence, nowMs) },
+        ...{ kind: 'past_incident', since_ms, last_good_ms, last_fail_ms, first_pass_ms, ended_ms },
+        withheld: isSeries(evidence, nowMs),
         votes: votes.map(viewOf),
       },
     ],
@@ -89,10 +92,10 @@ export function tellPastOutage(
 }
 
 /**
- * The start of the first pass after which no quorum lost what was sent later, until an incident would have ended. That one vantage
- * passes all the time ends none while a quorum fails.
+ * The start of the first pass after which no quorum lost what was sent later, until an incident would have ended; null: there is none
+ * yet. That one vantage passes all the time ends none while a quorum fails.
  */
-function endedMs(decidedMs: number, rules: MonitorRules, evidence: Evidence, nowMs: number): number {
+function firstPassMs(decidedMs: number, rules: MonitorRules, evidence: Evidence): number | null {
   const tests = evidence.vantages
     .filter(({ planned }) => planned)
     .flatMap((vantage) => vantage.tests)
@@ -106,7 +109,18 @@ function endedMs(decidedMs: number, rules: MonitorRules, evidence: Evidence, now
     if (tallyVotes(votesSince(wellSinceMs, rules, known, finished_ms)).failing >= rules.quorum) wellSinceMs = null
     else if (recovered(votesSince(decidedMs, rules, known, finished_ms), decidedMs, rules)) break
   }
-  return Math.min(nowMs, wellSinceMs ?? nowMs)
+  return wellSinceMs
+}
+
+/** The start of the last mail before its end that was lost to who passes again: what one region goes on losing is no part of it. */
+function lastFailMs(sinceMs: number, endedMs: number, { vantages }: Evidence, nowMs: number): number {
+  const passAgain = vantages.filter(({ tests }) => tests.some((test) => test.started_ms >= endedMs && isPass(test.outcome)))
+  const starts = (passAgain.length > 0 ? passAgain : vantages).flatMap((vantage) =>
+    vantage.tests.flatMap((test) =>
+      test.started_ms < endedMs && verdictOf(test, vantage, nowMs).verdict === 'fail' ? [test.started_ms] : [],
+    ),
+  )
+  return Math.max(sinceMs, ...starts)
 }
 
 const votesSince = (sinceMs: number, rules: MonitorRules, { vantages }: Evidence, nowMs: number): CastVote[] =>

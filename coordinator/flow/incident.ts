@@ -13,6 +13,7 @@ import type { Transaction } from './store.ts'
 type Opening = Extract<Effect, { kind: 'open_incident' }>
 type Confirmation = Extract<Effect, { kind: 'confirm_incident' }>
 type Past = Extract<Effect, { kind: 'past_incident' }>
+type IncidentEnd = NonNullable<Parameters<Transaction['insertIncident']>[0]['end']>
 type Resolution = Omit<Extract<Effect, { kind: 'resolve_incident' }>, 'kind'>
 
 export async function openIncident(
@@ -34,9 +35,8 @@ export async function recordPastIncident(
   effect: Past,
 ): Promise<void> {
   const { customer_id, now_ms } = monitor
-  const id = await writeIncident(context, tx, monitor, 'down', { ...effect, flapping: false })
-  await tx.closeIncident(customer_id, id, now_ms)
-  await tx.recordOutageEnd(customer_id, id, [])
+  const end = { resolved_at: now_ms, last_fail_at: effect.last_fail_ms, first_pass_at: effect.first_pass_ms }
+  const id = await writeIncident(context, tx, monitor, 'down', { ...effect, flapping: false }, end)
   await logIncidentEvent(context, tx, { customer_id, id }, now_ms, 'resolved', {
     over_before_heard: true,
     ended_at: isoTime(effect.ended_ms),
@@ -52,13 +52,15 @@ async function writeIncident(
   monitor: ClaimedMonitor,
   kind: 'down' | 'unconfirmed',
   { since_ms, last_good_ms, flapping, votes }: Pick<Opening, 'since_ms' | 'last_good_ms' | 'flapping' | 'votes'>,
+  end?: IncidentEnd,
 ): Promise<string> {
   const { customer_id, monitor_id, now_ms } = monitor
   const id = uuidv7(context.runtime)
   const cause = await findCause(tx, monitor, votes)
   const code = await freeCode(context, tx)
   const times = { since_at: since_ms, last_good_at: last_good_ms, opened_at: now_ms }
-  await tx.insertIncident({ id, customer_id, monitor_id, code, kind, ...times, flapping, cause, vantages: votes })
+  const row = { id, customer_id, monitor_id, code, kind, ...times, flapping, cause, vantages: votes }
+  await tx.insertIncident(end === undefined ? row : { ...row, end })
   const told = { kind, code, cause, votes, ...(flapping ? { flapping } : {}) }
   await logIncidentEvent(context, tx, { customer_id, id }, now_ms, 'opened', told)
   return id

@@ -64,13 +64,21 @@ export async function insertIncident(
     flapping: boolean
     cause: Cause
     vantages: VoteView[]
+    /** It was over before it was heard of: it is written beside one that may be open, and is open itself at no time. */
+    end?: { resolved_at: number; last_fail_at: number; first_pass_at: number | null }
   },
 ): Promise<void> {
+  const { resolved_at, last_fail_at, first_pass_at } = incident.end ?? {
+    resolved_at: null,
+    last_fail_at: null,
+    first_pass_at: null,
+  }
   await sql`
-    insert into incidents (customer_id, id, monitor_id, code, kind, since_at, last_good_at, opened_at, down_at, flapping, cause, vantages)
+    insert into incidents (customer_id, id, monitor_id, code, kind, since_at, last_good_at, opened_at, down_at, flapping, cause, vantages,
+      resolved_at, last_fail_at, first_pass_at)
     values (${incident.customer_id}, ${incident.id}, ${incident.monitor_id}, ${incident.code}, ${incident.kind}, ${incident.since_at},
       ${incident.last_good_at}, ${incident.opened_at}, ${incident.kind === 'down' ? incident.opened_at : null}, ${incident.flapping},
-      ${sql.json(incident.cause)}, ${sql.json(incident.vantages)})`
+      ${sql.json(incident.cause)}, ${sql.json(incident.vantages)}, ${resolved_at}, ${last_fail_at}, ${first_pass_at})`
 }
 
 /** Codes in use by open incidents, so that a new one is unmistakable on the phone. */

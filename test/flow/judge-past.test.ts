@@ -37,6 +37,9 @@ async function tellByTurns(monitor: WatchedMonitor, ...told: [region: string, re
   }
 }
 
+/** One before each test of the absence has ended. */
+const controlsOf = (monitor: WatchedMonitor) => Array.from({ length: 60 }, (_, nth) => monitor.controlTrip(7 * 3600 - nth * 420))
+
 /** Nothing more has come for as long as an answer may take. */
 async function waitForNoMore(monitor: WatchedMonitor): Promise<void> {
   await own.admin`
@@ -44,6 +47,9 @@ async function waitForNoMore(monitor: WatchedMonitor): Promise<void> {
     where monitor_id = ${monitor.id} and state->'late' <> 'null'`
   await monitor.judge()
 }
+
+/** Minutes since the first test of the absence, 7 h ago. */
+const minuteOf = ({ startMs }: WatchedMonitor, atMs: unknown) => (Number(atMs) - startMs) / 60_000 + 7 * 60
 
 const kinds = async (monitor: WatchedMonitor) => (await monitor.pages()).map(({ kind }) => kind)
 const count = async (monitor: WatchedMonitor, type: string) => (await monitor.events()).filter((event) => event === type).length
@@ -88,5 +94,20 @@ describe('what was over before we heard of it, told a result at a time beside a 
     expect(told).toBeGreaterThan(3)
     expect(await count(monitor, 'page_suppressed_by_flapping')).toBe(told - 2)
     expect(await count(monitor, 'resolved')).toBe(told)
+  })
+})
+
+describe('the record of what was over before we heard of it', () => {
+  test('has it end when the customer is told it did, though one region fails on by itself', async () => {
+    const monitor = await WatchedMonitor.create(own)
+    await monitor.report('ap', spooled(monitor, 'xxxxxx...............', 13))
+    await monitor.report('us', spooled(monitor, 'xxxxxx...............', 6), { controls: controlsOf(monitor) })
+    await monitor.report('eu', spooled(monitor, 'xxxxxxxxxxxxxxxxxxxxx', 0), { controls: controlsOf(monitor) })
+    await monitor.judge()
+    const [past] = await monitor.incidents()
+    expect(await kinds(monitor)).toEqual(['past'])
+    expect(minuteOf(monitor, past?.since_at)).toBeCloseTo(0)
+    expect(minuteOf(monitor, past?.last_fail_at)).toBeCloseTo(113)
+    expect(minuteOf(monitor, past?.first_pass_at)).toBeCloseTo(126)
   })
 })

@@ -1,6 +1,6 @@
 /** What both stores know of the tests behind an incident: see store-contract.test.ts. */
 import { describe, expect, test } from 'vitest'
-import { onBothStores } from '../support/both-stores.ts'
+import { cause, onBothStores } from '../support/both-stores.ts'
 import { newId } from '../support/watched-monitor.ts'
 
 onBothStores((stage) => {
@@ -31,6 +31,17 @@ onBothStores((stage) => {
       await stage.ground.tell('timeout', 90)
       await stage.ground.tell('ok', 75)
       expect(await ended(id, [])).toEqual({ last_fail_at: since_at, first_pass_at: null })
+    })
+
+    test('when it was heard of is written with its end, beside one that is open', async () => {
+      await open()
+      const nowMs = await stage.ground.nowMs()
+      const id = newId()
+      const times = { since_at: nowMs - 9_000, last_good_at: null, opened_at: nowMs }
+      const end = { resolved_at: nowMs, last_fail_at: nowMs - 8_000, first_pass_at: nowMs - 7_000 }
+      const past = { ...stage.ground.monitor, id, code: 'PAST', kind: 'down' as const, ...times, flapping: false, cause, end }
+      await within((tx) => tx.insertIncident({ ...past, vantages: [] }))
+      expect((await stage.ground.incidents()).find((incident) => incident.id === id)).toMatchObject(end)
     })
 
     test('has no end to note where it was none', async () => {

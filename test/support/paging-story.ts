@@ -139,7 +139,7 @@ export class PagingStory {
         ...known,
         last_good_ms: null,
         withheld: false,
-        ended_ms: nowMs,
+        ...{ last_fail_ms: known.since_ms, first_pass_ms: null, ended_ms: nowMs },
       })
       return null
     }

@@ -29,8 +29,8 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
     tx.update(incidents, id, condition, (row) => ({ ...row, ...changes }))
   return {
     codeIsFree: async (code) => !tx.all(incidents).some((incident) => incident.code === code && isOpen(incident)),
-    insertIncident: async (incident) => {
-      const open = tx.all(incidents).filter(isOpen)
+    insertIncident: async ({ end, ...incident }) => {
+      const open = end === undefined ? tx.all(incidents).filter(isOpen) : []
       if (open.some(({ monitor_id }) => monitor_id === incident.monitor_id)) throw new Error('incidents_one_open')
       if (open.some(({ code }) => code === incident.code)) throw new Error('incidents_open_code')
       const monitor_name = tx.read(monitors, incident.monitor_id)?.name ?? ''
@@ -44,7 +44,7 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
         first_pass_at: null,
       }
       const down_at = incident.kind === 'down' ? incident.opened_at : null
-      tx.write(incidents, incident.id, { ...incident, ...untouched, down_at, monitor_name })
+      tx.write(incidents, incident.id, { ...incident, ...untouched, ...end, down_at, monitor_name })
     },
     confirmIncident: async ({ id, since_at, flapping, cause, vantages }) => {
       const untouched = { acknowledged_at: null, acknowledged_by: null }
