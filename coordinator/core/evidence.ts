@@ -52,6 +52,8 @@ export type Evidence = {
   late_since_ms: number | null
   /** When the customer was told that mail of this monitor is gone, was gone or is back, newest first, as far as flapping.ts counts. */
   told_ms: number[]
+  /** The customer has been told of the open incident, or is about to be: a page of it is written. */
+  incident_told: boolean
 }
 
 export type Suspicion = {
@@ -139,6 +141,8 @@ export type Effect =
     }
   /** An unconfirmed incident has found its quorum. */
   | { kind: 'confirm_incident'; since_ms: number; flapping: boolean; votes: VoteView[] }
+  /** Nobody has been told of the open incident, and meanwhile it is one of a series no longer. */
+  | { kind: 'series_over' }
   /** It was over before we heard of it: opened and resolved in one. `withheld`: the hour has its notices, and this one wakes nobody. */
   | {
       kind: 'past_incident'

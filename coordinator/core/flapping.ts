@@ -23,12 +23,25 @@ const recent = ({ told_ms }: Told, nowMs: number): number[] => told_ms.filter((a
  */
 export const isSeries = (told: Told, nowMs: number): boolean => recent(told, nowMs).length >= noticesOfSeries
 
+/** An outage that nobody has been told of is unstable by the notices before its own: once they are an hour old, it is like any other. */
+export const isSeriesOver = (
+  incident: Pick<OpenIncident, 'flapping'>,
+  evidence: Pick<Evidence, 'told_ms' | 'incident_told'>,
+  nowMs: number,
+): boolean => incident.flapping && !evidence.incident_told && !isSeries(evidence, nowMs)
+
 /**
  * From when on the end of the incident may be told, if mail returns until then: as the second notice of an hour at most, so that the
- * next outage can be the third; for an unstable monitor once it has been well for half an hour. `wellSinceMs`: the votes have
- * said without a break since then that it is over.
+ * next outage can be the third; for an unstable monitor once it has been well for half an hour. Of what nobody was told there is no
+ * all-clear: it ends at once, or the end of maintenance would tell of an outage that is over. `wellSinceMs`: the votes have said without a
+ * break since then that it is over.
  */
-export function allClearMs(incident: Pick<OpenIncident, 'flapping'>, { told_ms }: Told, wellSinceMs: number): number {
+export function allClearMs(
+  incident: Pick<OpenIncident, 'flapping'>,
+  { told_ms, incident_told }: Pick<Evidence, 'told_ms' | 'incident_told'>,
+  wellSinceMs: number,
+): number {
+  if (!incident_told) return wellSinceMs
   const secondNewestMs = told_ms[1]
   const roomMs = secondNewestMs === undefined ? wellSinceMs : secondNewestMs + noticeWindowMs
   return Math.max(roomMs, wellSinceMs + (incident.flapping ? steadyMs : 0))

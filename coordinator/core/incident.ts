@@ -1,7 +1,7 @@
 /** An open incident: who is tested out of turn, and when it is over (DESIGN 3.3). */
 import type { Effect, Evidence, Judgement, MonitorRules, MonitorState, OpenIncident } from './evidence.ts'
 import { witnesses } from './failure-domain.ts'
-import { allClearMs } from './flapping.ts'
+import { allClearMs, isSeriesOver } from './flapping.ts'
 import { lastPass, settleUpTo, turn } from './suspicion.ts'
 import { isPass } from './verdict.ts'
 import { type CastVote, castVote, tallyVotes, testsItself, testsSince, viewOf } from './votes.ts'
@@ -30,11 +30,12 @@ export function judgeIncident(
       votes: views,
     }
   }
-  const asking = ask(votes, { ...incident, well_since_ms }, rules, nowMs)
-  const reason = endsMs === null ? state.reason : 'flapping'
+  const seriesOver = isSeriesOver(incident, evidence, nowMs)
+  const asking = ask(votes, { ...incident, well_since_ms, flapping: incident.flapping && !seriesOver }, rules, nowMs)
+  const reason = endsMs !== null ? 'flapping' : seriesOver ? 'quorum_fails' : state.reason
   return {
     state: turn({ ...state, incident: asking.incident }, 'down', reason, nowMs),
-    effects: asking.effects,
+    effects: [...(seriesOver ? [{ kind: 'series_over' as const }] : []), ...asking.effects],
     wake_ms: Math.min(asking.wakeMs, endsMs ?? asking.wakeMs),
     votes: views,
   }

@@ -84,6 +84,12 @@ export async function confirmOpenIncident(
   await page(context, tx, customer_id, incidentId, monitor.now_ms)
 }
 
+/** Its page, when it comes, is that of any outage. */
+export async function endSeries(tx: Transaction, { customer_id }: ClaimedMonitor, id: string): Promise<void> {
+  await tx.endIncidentSeries(customer_id, id)
+  await tx.announce('live', { kind: 'incident', customer_id, id })
+}
+
 export async function resolveOpenIncident(
   context: FlowContext,
   tx: Transaction,

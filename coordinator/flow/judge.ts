@@ -10,7 +10,7 @@ import { isQuiet, judge } from '../core/judgement.ts'
 import { isConnectionFault, isLostRace } from '../store/faults.ts'
 import type { ClaimedMonitor } from '../store/judging.ts'
 import type { FlowContext } from './context.ts'
-import { confirmOpenIncident, openIncident, recordPastIncident, resolveOpenIncident } from './incident.ts'
+import { confirmOpenIncident, endSeries, openIncident, recordPastIncident, resolveOpenIncident } from './incident.ts'
 import { noteLateReturns } from './late-returns.ts'
 import type { Transaction } from './store.ts'
 
@@ -94,6 +94,9 @@ async function carryOut(
         break
       case 'confirm_incident':
         if (incidentId !== null) await confirmOpenIncident(context, tx, monitor, incidentId, effect)
+        break
+      case 'series_over':
+        if (incidentId !== null) await endSeries(tx, monitor, incidentId)
         break
       case 'resolve_incident':
         if (incidentId !== null) await resolveOpenIncident(context, tx, monitor, incidentId, effect)

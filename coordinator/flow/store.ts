@@ -39,6 +39,7 @@ export type Transaction = {
   codeIsFree: Bound<typeof incidentLog.codeIsFree>
   insertIncident: Bound<typeof incidentLog.insertIncident>
   confirmIncident: Bound<typeof incidentLog.confirmIncident>
+  endIncidentSeries: Bound<typeof incidentLog.endIncidentSeries>
   setIncidentCause: Bound<typeof incidentLog.setIncidentCause>
   closeIncident: Bound<typeof incidentLog.closeIncident>
   acknowledgeIncident: Bound<typeof acknowledgeIncident>

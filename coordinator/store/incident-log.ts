@@ -98,6 +98,11 @@ export async function confirmIncident(
     where customer_id = ${incident.customer_id} and id = ${incident.id}`
 }
 
+/** Nobody was told while it was one of a series. */
+export async function endIncidentSeries(sql: Sql, customerId: string, incidentId: string): Promise<void> {
+  await sql`update incidents set flapping = false where customer_id = ${customerId} and id = ${incidentId}`
+}
+
 /** What is known of the trouble has changed; what was decided and sent has not. */
 export async function setIncidentCause(sql: Sql, customerId: string, incidentId: string, cause: Cause): Promise<void> {
   await sql`update incidents set cause = ${sql.json(cause)} where customer_id = ${customerId} and id = ${incidentId}`

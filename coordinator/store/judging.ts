@@ -107,6 +107,7 @@ export async function loadEvidence(sql: Sql, monitor: ClaimedMonitor): Promise<E
     observing_since_ms: await observingSince(sql),
     late_since_ms: monitor.late_since_ms,
     told_ms: await loadNotices(sql, monitor),
+    incident_told: await isTold(sql, monitor),
   }
 }
 
@@ -120,6 +121,15 @@ async function loadNotices(sql: Sql, { customer_id, monitor_id }: ClaimedMonitor
     group by p.incident_id, p.kind having min(p.created_at) > now() - ${noticeWindowMs} * interval '1 millisecond'
     order by told_ms desc`
   return rows.map((row) => row.told_ms)
+}
+
+/** Whether a page to the customer is written for the open incident: taken, or on its way. */
+async function isTold(sql: Sql, { customer_id, incident_id }: ClaimedMonitor): Promise<boolean> {
+  if (incident_id === null) return false
+  const pages = await sql`
+    select 1 from pages where customer_id = ${customer_id} and incident_id = ${incident_id} and kind = 'down'
+      and state not in ('cancelled', 'failed') limit 1`
+  return pages.length > 0
 }
 
 function loadVantages(sql: Sql, { customer_id, monitor_id }: ClaimedMonitor, substitutes: string[]): Promise<VantageRow[]> {

@@ -148,6 +148,42 @@ describe('an incident that opens in maintenance', () => {
     expect(await monitor.incidents()).toMatchObject([{ flapping: false }, { flapping: true }])
   })
 
+  test('and ends in it ends at once, also with two notices before it in the hour', async () => {
+    const { monitor, end } = await inMaintenance({}, { beginsInMs: hourMs })
+    await monitor.goDown()
+    await own.admin`update pages set state = 'accepted' where incident_id in (select id from incidents where monitor_id = ${monitor.id})`
+    await monitor.recover()
+    expect(await notices(monitor)).toBe(2)
+    await own.admin`
+      update maintenance_windows set schedule = jsonb_set(schedule, '{starts_ms}', '0') where customer_id = ${monitor.customerId}`
+    await goDownAgain(monitor)
+    expect(await monitor.incidents()).toMatchObject([{}, { kind: 'down', flapping: true, held: true, resolved_at: null }])
+    const passed = { outcome: 'ok', agoS: -260, tookS: 0, cause: 'open' } as const
+    for (const region of ['eu', 'us', 'ap']) await monitor.report(region, [passed])
+    await monitor.judge()
+    expect(await monitor.incidents()).toMatchObject([{}, { flapping: true, resolved_at: expect.any(Number) }])
+    await end()
+    expect(await escalateNext(monitor.context)).toBe(false)
+    expect(await kinds(monitor)).toEqual(['down 0', 'resolved 0'])
+  })
+
+  test('and outlasts it is one of a series no longer once the notices before it are an hour old', async () => {
+    const { monitor, end } = await inMaintenance({}, { beginsInMs: hourMs })
+    await monitor.goDown()
+    await own.admin`update pages set state = 'accepted' where incident_id in (select id from incidents where monitor_id = ${monitor.id})`
+    await monitor.recover()
+    await own.admin`
+      update maintenance_windows set schedule = jsonb_set(schedule, '{starts_ms}', '0') where customer_id = ${monitor.customerId}`
+    await goDownAgain(monitor)
+    await own.admin`update pages set created_at = created_at - interval '1 hour' where customer_id = ${monitor.customerId}`
+    await own.admin`update monitor_states set judge_at = now() where monitor_id = ${monitor.id}`
+    await monitor.judge()
+    expect(await monitor.incidents()).toMatchObject([{}, { flapping: false, resolved_at: null }])
+    await end()
+    expect(await escalateNext(monitor.context)).toBe(true)
+    expect((await monitor.pages()).at(-1)?.text).not.toContain('UNSTABLE')
+  })
+
   test('and is acknowledged in it: nobody is paged afterwards', async () => {
     const { monitor, end } = await inMaintenance()
     const id = await monitor.goDown()

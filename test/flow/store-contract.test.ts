@@ -177,7 +177,7 @@ onBothStores((stage) => {
       expect(await stage.ground.incidents()).toMatchObject([{ id, next_step: null, next_step_at: null }])
     })
 
-    test('is acknowledged once, which ends its steps; a confirmation undoes it', async () => {
+    test('is acknowledged once, which ends its steps; a confirmation undoes it, and may be of a series until that is over', async () => {
       const id = await open('unconfirmed')
       const due_ms = await stage.ground.nowMs()
       await within((tx) => tx.setNextStep(customerId(), id, { step: 0, round: 0, due_ms }))
@@ -189,6 +189,8 @@ onBothStores((stage) => {
       expect(await stage.ground.incidents()).toMatchObject([
         { kind: 'down', acknowledged_at: null, acknowledged_by: null, since_at: due_ms - 5000, flapping: true },
       ])
+      await within((tx) => tx.endIncidentSeries(customerId(), id))
+      expect(await stage.ground.incidents()).toMatchObject([{ kind: 'down', flapping: false }])
     })
 
     test('knows which of its mails are back late until its log has them, and may be given another cause', async () => {

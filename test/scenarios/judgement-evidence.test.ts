@@ -45,6 +45,7 @@ const evidence = (vantages: VantageEvidence[], changes: Partial<Evidence> = {}):
   observing_since_ms: ago(86_400),
   late_since_ms: null,
   told_ms: [],
+  incident_told: true,
   ...changes,
 })
 const up: MonitorState = { ...initialMonitorState(ago(86_400)), decision: 'up', reason: 'all_well', watched: true }

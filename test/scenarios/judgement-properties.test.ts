@@ -91,6 +91,7 @@ const evidenceOf = fc.record({
       { maxLength: 3 },
     )
     .map((told) => told.sort((a, b) => b - a)),
+  incident_told: fc.boolean(),
 })
 
 /** A state that a former judgement left, of the same rules. */

@@ -95,7 +95,11 @@ export class SimCoordinator implements Coordination {
     if (!this.isUp) return
     const { events, rules, onEffect, note } = this.#around
     const before = this.#state
-    const evidence = { ...this.#results.evidence(before, this.seats, this.#startedMs), told_ms: this.#toldMs }
+    const evidence = {
+      ...this.#results.evidence(before, this.seats, this.#startedMs),
+      told_ms: this.#toldMs,
+      incident_told: true,
+    }
     const { state, effects, wake_ms, votes } = judge(before, rules, evidence, events.nowMs)
     this.#state = state
     this.#toldMs = withNotices(evidence, effects, events.nowMs).told_ms

@@ -33,6 +33,7 @@ function tell(pages: Page[], effect: PagingEffect, votes: VoteView[], atMs: numb
     pages.push({ atMs, kind: 'past', sinceMs, votes: pastVotes, resolvedMs: atMs })
     return `PAGE past since ${new Date(sinceMs).toISOString()}`
   }
+  if (effect.kind === 'series_over') return 'a series no longer'
   const open = pages.findLast((page) => page.resolvedMs === null)
   const kind = effect.kind === 'confirm_incident' ? 'down' : effect.incident_kind
   if (effect.kind === 'confirm_incident' && open !== undefined) open.resolvedMs = atMs

@@ -130,7 +130,7 @@ export class Results {
   /** A mail of the probe has come back since then. */
   hasPassed = (probeId: string, sinceMs: number): boolean => this.#knownOf(probeId).passedMs >= sinceMs
 
-  evidence(state: MonitorState, seats: Seats, observing_since_ms: number): Omit<Evidence, 'told_ms'> {
+  evidence(state: MonitorState, seats: Seats, observing_since_ms: number): Omit<Evidence, 'told_ms' | 'incident_told'> {
     const { events, probes, lastSeenMs } = this.#around
     const substitutes = Object.values(state.suspicion?.substitutes ?? {})
     const voting = probes.filter((probe) => substitutes.includes(probe.id) || seats.of(probe.id) !== undefined)

@@ -34,6 +34,8 @@ export type Setting = {
   alive?: (region: string, at: number) => boolean
   /** A coordinator works. */
   coordinating?: (at: number) => boolean
+  /** Nobody is paged: who is to hear of an outage hears of it when this ends. */
+  maintained?: (at: number) => boolean
   /** What is known of the probe beside other monitors. */
   contradicted?: (region: string, at: number) => { contradicted: number; monitors_held: number }
   /** Probes that stand by. */

@@ -25,6 +25,8 @@ import { ballots, clock, startMs } from './judgement-words.ts'
 
 const heartbeatMs = 5000
 
+type Opening = Extract<Effect, { kind: 'open_incident' | 'confirm_incident' }>
+
 /** Of a decision, or of the reason for it. */
 export type Change = { from: Decision; to: Decision; reason: JudgementReason }
 
@@ -45,6 +47,8 @@ export class Story {
   #observingSinceMs = startMs - 86_400_000
   #tests = 0
   #lateSinceMs: number | null = null
+  /** An outage that nobody is told of before maintenance ends. */
+  #held: Opening | null = null
 
   constructor(setting: Setting = {}) {
     const regions = setting.regions ?? ['eu', 'us', 'ap']
@@ -55,6 +59,7 @@ export class Story {
       linked: () => true,
       alive: () => true,
       coordinating: () => true,
+      maintained: () => false,
       contradicted: () => ({ contradicted: 0, monitors_held: 1 }),
       pool: [],
       watched: true,
@@ -118,6 +123,7 @@ export class Story {
       observing_since_ms: this.#observingSinceMs,
       late_since_ms: this.#lateSinceMs,
       told_ms: this.notices.map((at) => startMs + at * 1000).reverse(),
+      incident_told: this.#held === null,
     }
   }
 
@@ -146,7 +152,8 @@ export class Story {
   resolveByHand(): void {
     const before = this.state
     this.state = resolveByHand(before, this.#nowMs)
-    if (before.incident?.kind === 'down') this.notices.push(this.second())
+    if (before.incident?.kind === 'down' && this.#held === null) this.notices.push(this.second())
+    this.#held = null
     this.#noteChange(before, () => [this.state])
     this.judge()
   }
@@ -179,11 +186,11 @@ export class Story {
         break
       case 'open_incident':
         this.opened.push({ at: this.second(), kind: effect.incident_kind })
-        if (effect.incident_kind === 'down') this.#tellCustomer(effect.flapping ? ', unstable' : '', effect)
+        if (effect.incident_kind === 'down') this.#tellOutage(effect)
         else this.#tell(`PAGE operator, since ${clock(effect.since_ms)}: ${ballots(effect.votes)}`)
         break
       case 'confirm_incident':
-        this.#tellCustomer(effect.flapping ? ', unstable' : '', effect)
+        this.#tellOutage(effect)
         break
       case 'past_incident':
         if (effect.withheld) this.#tell(`withheld, over at ${clock(effect.ended_ms)}, since ${clock(effect.since_ms)}`)
@@ -197,9 +204,18 @@ export class Story {
         break
       case 'resolve_incident':
         // The end of what was unconfirmed is told to the operator.
-        if (effect.well_since_ms !== null) this.notices.push(this.second())
-        this.#tell('RESOLVED')
+        if (effect.well_since_ms !== null && this.#held === null) this.notices.push(this.second())
+        this.#tell(this.#held === null ? 'RESOLVED' : 'RESOLVED, told to nobody')
+        this.#held = null
     }
+  }
+
+  /** In maintenance not before it ends, as flow/escalate.ts does. */
+  #tellOutage(outage: Opening): void {
+    const isHeld = this.#setting.maintained(this.second())
+    this.#held = isHeld ? outage : null
+    if (isHeld) this.#tell(`held, since ${clock(outage.since_ms)}: ${ballots(outage.votes)}`)
+    else this.#tellCustomer(this.state.incident?.flapping ? ', unstable' : '', outage)
   }
 
   #tellCustomer(how: string, { since_ms, votes }: { since_ms: number; votes: VoteView[] }): void {
@@ -215,6 +231,7 @@ export class Story {
   /** Every 5 s: who is there is seen, and delivers what has waited. */
   #heartbeat(wasCoordinating: boolean): void {
     const coordinating = this.#coordinating(this.#nowMs)
+    if (this.#held !== null && !this.#setting.maintained(this.second())) this.#tellOutage(this.#held)
     if (coordinating && !wasCoordinating) this.judge()
     for (const probe of wasCoordinating ? this.#probes.filter(this.#linked) : []) {
       if (this.#nowMs - probe.lastSeenMs > heartbeatMs) probe.connectedMs = this.#nowMs

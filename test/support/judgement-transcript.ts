@@ -17,6 +17,7 @@ type Scene = {
   dead: Stretch[]
   cut: Stretch[]
   away: Stretch[]
+  maintenance: Stretch[]
   story: Story | null
 }
 
@@ -35,6 +36,7 @@ export function playTranscript({ steps }: Transcript): { told: Map<Step, string[
     dead: [],
     cut: [],
     away: [],
+    maintenance: [],
     story: null,
   }
   const told = new Map<Step, string[]>()
@@ -106,6 +108,12 @@ const directives: Record<string, (scene: Scene, line: Line) => string[] | undefi
     scene.away.push(stretchOf(line))
     return undefined
   },
+  /** `maintenance from=10:00 to=40:00`: nobody is paged. */
+  maintenance(scene, line) {
+    check(line, [], ['from', 'to', 'every'])
+    scene.maintenance.push(stretchOf(line))
+    return undefined
+  },
   /** `test-now eu`: somebody asks for a test. */
   'test-now'(scene, line) {
     check(line, null, [])
@@ -139,6 +147,7 @@ function begun(scene: Scene): Story {
     alive: (region, at) => !isIn(scene.dead, region, at),
     contradicted: (region, at) => ({ contradicted: isIn(scene.contradicted, region, at) ? 3 : 0, monitors_held: 4 }),
     linked: (region, at) => !isIn(scene.cut, region, at),
+    maintained: (at) => isIn(scene.maintenance, null, at),
     coordinating: (at) => !isIn(scene.away, null, at),
     domainOf: (region) => scene.domains.get(region) ?? { region, asn: null, return_domain: `${region}.probe.example` },
   })

@@ -35,7 +35,7 @@ const vantage = (region: string, tests: TestFact[]): VantageEvidence => ({
   passed_ms: at(-9999),
 })
 const evidence = (vantages: VantageEvidence[], late_since_ms: number | null = null): Evidence => ({
-  ...{ vantages, pool: [], observing_since_ms: at(-99_999), late_since_ms, told_ms: [] },
+  ...{ vantages, pool: [], observing_since_ms: at(-99_999), late_since_ms, told_ms: [], incident_told: true },
 })
 const up: MonitorState = { ...initialMonitorState(at(-9999)), watched: true, decision: 'up', reason: 'all_well' }
 

@@ -10,6 +10,7 @@ type IncidentOperations = Pick<
   | 'codeIsFree'
   | 'insertIncident'
   | 'confirmIncident'
+  | 'endIncidentSeries'
   | 'setIncidentCause'
   | 'closeIncident'
   | 'recordOutageEnd'
@@ -49,6 +50,9 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
     confirmIncident: async ({ id, since_at, flapping, cause, vantages }) => {
       const untouched = { acknowledged_at: null, acknowledged_by: null }
       await change(id, { kind: 'down', down_at: tx.startedMs, ...untouched, since_at, flapping, cause, vantages })
+    },
+    endIncidentSeries: async (_customerId, id) => {
+      await change(id, { flapping: false })
     },
     setIncidentCause: async (_customerId, id, cause) => {
       await change(id, { cause })

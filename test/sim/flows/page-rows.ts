@@ -116,13 +116,16 @@ export function pageOperations(store: MemoryStore, tx: Ongoing): PageOperations 
 
 const noticeKinds: readonly PageKind[] = ['down', 'resolved', 'past']
 
+const reaches = (state: StoredPage['state']): boolean => state !== 'cancelled' && state !== 'failed'
+
+/** Whether a page to the customer is written for this incident: taken, or on its way. */
+export const isTold = ({ pages }: MemoryStore, tx: Ongoing, incidentId: string | null): boolean =>
+  tx.all(pages).some(({ kind, state, incident_id }) => kind === 'down' && incident_id === incidentId && reaches(state))
+
 /** When the customer was told of something new about the monitor, newest first. */
 export function noticesOf({ pages, incidents }: MemoryStore, tx: Ongoing, monitorId: string): number[] {
   const counts = ({ kind, state, incident_id }: StoredPage): boolean =>
-    noticeKinds.includes(kind) &&
-    state !== 'cancelled' &&
-    state !== 'failed' &&
-    tx.read(incidents, incident_id)?.monitor_id === monitorId
+    noticeKinds.includes(kind) && reaches(state) && tx.read(incidents, incident_id)?.monitor_id === monitorId
   const told = Map.groupBy(tx.all(pages).filter(counts), ({ incident_id, kind }) => `${incident_id} ${kind}`)
   return Array.from(told.values(), (same) => Math.min(...same.map(({ created_at }) => created_at)))
     .filter((atMs) => atMs > tx.startedMs - noticeWindowMs)

@@ -16,7 +16,7 @@ import type { NewPage } from '../../../coordinator/store/outbox.ts'
 import { fleetOperations, type StoredFleet, theFleet } from './fleet-row.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { incidentOperations } from './incident-rows.ts'
-import { noticesOf, pageOperations } from './page-rows.ts'
+import { isTold, noticesOf, pageOperations } from './page-rows.ts'
 import { isFree, Ongoing, Rows } from './rows.ts'
 
 export type StoredMonitor = Omit<ClaimedMonitor, 'now_ms'> & {
@@ -52,7 +52,7 @@ export type StoredJob = Parameters<Transaction['insertJob']>[0]
 /** What the flows only read. */
 export type StoreGiven = {
   nowMs: () => number
-  evidence: (monitor: ClaimedMonitor, observingSinceMs: number) => Omit<Evidence, 'told_ms'>
+  evidence: (monitor: ClaimedMonitor, observingSinceMs: number) => Omit<Evidence, 'told_ms' | 'incident_told'>
   details: (testIds: readonly string[]) => Map<string, TestEvidence>
   lateReturns: (testIds: readonly string[]) => LateReturnRow[]
   sentBy: (probeIds: readonly string[]) => SentTest[]
@@ -176,6 +176,7 @@ export class MemoryStore implements Store {
       loadEvidence: async (monitor) => ({
         ...given.evidence(monitor, this.heartbeats.observingSinceMs(tx.startedMs)),
         told_ms: noticesOf(this, tx, monitor.monitor_id),
+        incident_told: isTold(this, tx, monitor.incident_id),
       }),
       saveJudgement: async ({ monitor_id }, { state, incidentId, quiet, awaitingProof, judgeAtMs }) => {
         const saved = { state, incident_id: incidentId, quiet, awaiting_proof: awaitingProof, judge_at: judgeAtMs }
