@@ -76,6 +76,23 @@ export function fleetText(
   ])
 }
 
+/** To the operator: nobody can say whether mail works, and of many customers at once. */
+export function blindText(unjudged: number, incidentCode: string): string {
+  const what = `BLIND ${unjudged} monitors or more cannot be judged`
+  const look = 'Check that probes are connected, their health, the references'
+  return compose([fixed(`${what}: too few healthy probes. ${look}`), fixed(`. Code ${incidentCode}`)])
+}
+
+/** `unjudged`: those that are left. */
+export function blindOverText(spell: { code: string; since_ms: number; over_ms: number; unjudged: number }): string {
+  const { code, since_ms, over_ms, unjudged } = spell
+  const left = unjudged === 0 ? 'all monitors are judged again' : `all monitors but ${unjudged} are judged again`
+  return compose([
+    fixed(`BLIND OVER at ${shortTime(over_ms)}, after ${formatDuration(over_ms - since_ms)}: ${left}`),
+    fixed(`. Code ${code}`),
+  ])
+}
+
 const closings = {
   resolved_by_hand: 'closed by hand',
   monitor_deleted: 'no longer monitored',

@@ -3,11 +3,12 @@ import { isoTime } from '../../common/durations.ts'
 import { firstStep, type StepCursor, stepAfter } from '../core/escalation.ts'
 import type { Effect } from '../core/evidence.ts'
 import { maintenanceAt } from '../core/maintenance.ts'
-import { downText, pastText, unconfirmedText } from '../core/sms-text.ts'
+import { downText, pastText } from '../core/sms-text.ts'
 import type { IncidentRow } from '../store/incident-log.ts'
+import { pageUnjudged } from './blind-spell.ts'
 import type { FlowContext } from './context.ts'
 import { guardedUntil } from './fleet.ts'
-import { factsOf, logIncidentEvent, pageOperator, writePages } from './page.ts'
+import { factsOf, logIncidentEvent, writePages } from './page.ts'
 import type { Transaction } from './store.ts'
 
 /** Takes the step that has been due the longest; false where none is due. */
@@ -32,8 +33,7 @@ export async function escalateNext(context: FlowContext): Promise<boolean> {
  */
 export async function startPaging(context: FlowContext, tx: Transaction, incident: IncidentRow, nowMs: number): Promise<void> {
   if (await isHeld(context, tx, incident, { step: 0, round: 0 }, nowMs)) return
-  if (incident.kind !== 'down')
-    return await pageOperator(context, tx, incident, nowMs, 'unconfirmed', unconfirmedText(factsOf(incident, incident.vantages)))
+  if (incident.kind !== 'down') return await pageUnjudged(context, tx, incident, nowMs)
   const untilMs = await guardedUntil(context, tx, incident, nowMs)
   if (untilMs === null) await startEscalation(context, tx, incident, nowMs)
   else await tx.holdStep(incident.customer_id, incident.id, { step: 0, round: 0 }, untilMs)

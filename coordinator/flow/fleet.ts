@@ -47,5 +47,5 @@ async function tellOfFleet(
   nowMs: number,
 ): Promise<void> {
   context.logger.error({ ...fleet, until: isoTime(untilMs) }, 'many mail systems fail at once: their pages wait')
-  await pageOperator(context, tx, incident, nowMs, 'fleet', fleetText(fleet, untilMs, incident.code))
+  await pageOperator(context, tx, incident, nowMs, { kind: 'fleet', text: fleetText(fleet, untilMs, incident.code) })
 }

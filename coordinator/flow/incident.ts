@@ -4,6 +4,7 @@ import { uuidv7 } from '../../common/runtime.ts'
 import type { Effect } from '../core/evidence.ts'
 import { resolveByHand } from '../core/judgement.ts'
 import type { ClaimedMonitor } from '../store/judging.ts'
+import { endBlindSpell } from './blind-spell.ts'
 import { findCause } from './cause.ts'
 import type { FlowContext } from './context.ts'
 import { pagePastOutage, startPaging } from './escalate.ts'
@@ -82,6 +83,7 @@ export async function confirmOpenIncident(
     votes,
   })
   await page(context, tx, customer_id, incidentId, monitor.now_ms)
+  await endBlindSpell(context, tx, monitor.now_ms)
 }
 
 /** Its page, when it comes, is that of any outage. */
@@ -107,6 +109,7 @@ export async function resolveOpenIncident(
   for (const id of cancelled) await tx.announce('live', { kind: 'page', customer_id, id })
   const incident = await tx.readIncident(customer_id, incidentId)
   if (incident !== null) await pageRecovery(context, tx, incident, { votes, wellSinceMs: well_since_ms ?? now_ms, by }, now_ms)
+  if (incident?.kind === 'unconfirmed') await endBlindSpell(context, tx, now_ms)
   await tx.announce('live', { kind: 'incident', customer_id, id: incidentId })
 }
 

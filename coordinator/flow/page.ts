@@ -11,10 +11,9 @@ import type { Transaction } from './store.ts'
 export async function pageOperator(
   context: FlowContext,
   tx: Transaction,
-  incident: IncidentRow,
+  incident: Pick<IncidentRow, 'customer_id' | 'id' | 'code'>,
   nowMs: number,
-  kind: PageKind,
-  text: string,
+  { kind, text, round = 0 }: { kind: PageKind; text: string; round?: number },
 ): Promise<void> {
   if (context.operatorPhone === null) {
     await logIncidentEvent(context, tx, incident, nowMs, 'nobody_to_page', { recipient: 'operator', kind })
@@ -28,7 +27,7 @@ export async function pageOperator(
     kind,
     text,
     step: 0,
-    round: 0,
+    round,
     recipient: 'operator',
     contact_method_id: null,
     address: context.operatorPhone,
@@ -43,7 +42,7 @@ export type Ending = 'resolved' | 'resolved_by_hand' | 'monitor_deleted' | 'targ
 /** All gateways in a row have answered by then, or none does. */
 const tellingMsMax = 45_000
 
-/** The all-clear, to those and only those who were told of the trouble; after the trouble where they are being told at this moment. */
+/** The all-clear, to those and only those who were told of the trouble. */
 export async function pageRecovery(
   context: FlowContext,
   tx: Transaction,
@@ -56,14 +55,24 @@ export async function pageRecovery(
     ['down', 'resolved', by === 'resolved' ? resolvedText(facts) : closedText(facts, by)],
     ['unconfirmed', 'unconfirmed_resolved', by === 'resolved' ? unconfirmedResolvedText(facts) : closedText(facts, by)],
   ]
-  for (const [told, kind, text] of allClears) {
-    for (const informed of await tx.readInformed(incident.customer_id, incident.id, told)) {
-      const { being_told, ...recipient } = informed
-      const dueMs = being_told ? nowMs + tellingMsMax : nowMs
-      await writePage(context, tx, incident, dueMs, { kind, text, step: 0, round: 0, ...recipient })
-    }
-  }
+  for (const [told, kind, text] of allClears) await pageWhoHeard(context, tx, incident, told, nowMs, { kind, text })
   await tx.announce('pages')
+}
+
+/** To those who were told of the trouble, after it where they are being told at this moment. */
+export async function pageWhoHeard(
+  context: FlowContext,
+  tx: Transaction,
+  incident: Pick<IncidentRow, 'customer_id' | 'id'>,
+  told: PageKind,
+  nowMs: number,
+  draft: Pick<Draft, 'kind' | 'text'>,
+): Promise<void> {
+  for (const informed of await tx.readInformed(incident.customer_id, incident.id, told)) {
+    const { being_told, ...recipient } = informed
+    const dueMs = being_told ? nowMs + tellingMsMax : nowMs
+    await writePage(context, tx, incident, dueMs, { ...draft, step: 0, round: 0, ...recipient })
+  }
 }
 
 type Draft = {
@@ -92,7 +101,7 @@ export async function writePages(
 async function writePage(
   context: FlowContext,
   tx: Transaction,
-  incident: IncidentRow,
+  incident: Pick<IncidentRow, 'customer_id' | 'id'>,
   dueMs: number,
   draft: Draft,
 ): Promise<void> {

@@ -5,7 +5,7 @@
 import type { Channels } from '../store/announce.ts'
 import type { databaseNowMs } from '../store/clock.ts'
 import type { Sql } from '../store/connection.ts'
-import type { lockFleet, saveFleetGuard } from '../store/fleet.ts'
+import type { lockBlindSpell, lockFleet, saveBlindSpell, saveFleetGuard } from '../store/fleet.ts'
 import type * as incidentLog from '../store/incident-log.ts'
 import type { acknowledgeIncident } from '../store/incidents.ts'
 import type * as judging from '../store/judging.ts'
@@ -59,6 +59,8 @@ export type Transaction = {
 
   lockFleet: Bound<typeof lockFleet>
   saveFleetGuard: Bound<typeof saveFleetGuard>
+  lockBlindSpell: Bound<typeof lockBlindSpell>
+  saveBlindSpell: Bound<typeof saveBlindSpell>
 
   insertPage: Bound<typeof outbox.insertPage>
   readInformed: Bound<typeof outbox.readInformed>

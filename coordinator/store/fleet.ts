@@ -1,4 +1,5 @@
 /** The fleet as a whole: probes that fail where others pass, and how many mail systems fail at once. */
+import type { BlindSpell } from '../core/blind-spell.ts'
 import type { ProbeFailure } from '../core/contradiction.ts'
 import type { Fleet, FleetGuard } from '../core/fleet-guard.ts'
 import type { Sql } from './connection.ts'
@@ -21,6 +22,25 @@ export async function lockFleet(sql: Sql, windowMs: number): Promise<{ guard: Fl
 
 export async function saveFleetGuard(sql: Sql, { since_ms, seen_ms }: FleetGuard): Promise<void> {
   await sql`update fleet set since_at = ${since_ms}, seen_at = ${seen_ms}`
+}
+
+/** More monitors than this that cannot be judged are as many as this. */
+const unjudgedMax = 1000
+
+/**
+ * Locks the spell until the transaction ends, as the guard is, and counts the unconfirmed incidents that are open and that maintenance
+ * does not hold.
+ */
+export async function lockBlindSpell(sql: Sql): Promise<{ spell: BlindSpell | null; unjudged: number }> {
+  const [row] = await sql<{ blind_spell: BlindSpell | null }[]>`select blind_spell from fleet for update`
+  const [count] = await sql<{ unjudged: number }[]>`
+    select count(*)::int as unjudged from (
+      select from incidents where kind = 'unconfirmed' and resolved_at is null and not held limit ${unjudgedMax}) i`
+  return { spell: row?.blind_spell ?? null, unjudged: count?.unjudged ?? 0 }
+}
+
+export async function saveBlindSpell(sql: Sql, spell: BlindSpell | null): Promise<void> {
+  await sql`update fleet set blind_spell = ${spell === null ? null : sql.json(spell)}`
 }
 
 /** Counts the watched mail domains anew, at most once in ten minutes. */

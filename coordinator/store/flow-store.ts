@@ -3,7 +3,7 @@ import type { Store, Transaction } from '../flow/store.ts'
 import { announce } from './announce.ts'
 import { databaseNowMs } from './clock.ts'
 import type { Sql, SqlPool } from './connection.ts'
-import { lockFleet, saveFleetGuard } from './fleet.ts'
+import { lockBlindSpell, lockFleet, saveBlindSpell, saveFleetGuard } from './fleet.ts'
 import {
   claimDueStep,
   closeIncident,
@@ -78,6 +78,8 @@ export const transactionOn = (sql: Sql): Transaction => ({
 
   lockFleet: (...args) => lockFleet(sql, ...args),
   saveFleetGuard: (...args) => saveFleetGuard(sql, ...args),
+  lockBlindSpell: () => lockBlindSpell(sql),
+  saveBlindSpell: (...args) => saveBlindSpell(sql, ...args),
 
   insertPage: (...args) => insertPage(sql, ...args),
   readInformed: (...args) => readInformed(sql, ...args),

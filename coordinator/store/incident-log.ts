@@ -13,6 +13,7 @@ export type IncidentEventType =
   | 'paged'
   | 'page_suppressed_by_maintenance'
   | 'page_suppressed_by_flapping'
+  | 'page_suppressed_by_blind_spell'
   | 'page_held_by_fleet_guard'
   | 'nobody_to_page'
   | 'no_policy'
@@ -143,11 +144,14 @@ export async function readIncident(sql: Sql, customerId: string, incidentId: str
   return row ?? null
 }
 
-/** Locks the incident whose next step has been due the longest. */
+/**
+ * Locks the incident whose next step has been due the longest; not its key, so that who pages for a blind spell that it began need not
+ * wait for it.
+ */
 export async function claimDueStep(sql: Sql): Promise<IncidentRow | null> {
   const [row] = await sql<IncidentRow[]>`
     select i.*, m.name as monitor_name from incidents i join monitors m on m.customer_id = i.customer_id and m.id = i.monitor_id
-    where i.next_step_at <= now() and i.resolved_at is null order by i.next_step_at limit 1 for update of i skip locked`
+    where i.next_step_at <= now() and i.resolved_at is null order by i.next_step_at limit 1 for no key update of i skip locked`
   return row ?? null
 }
 

@@ -2,7 +2,15 @@
 import { type Due, earliestDue } from './clock.ts'
 import type { Sql } from './connection.ts'
 
-export type PageKind = 'down' | 'resolved' | 'past' | 'unconfirmed' | 'unconfirmed_resolved' | 'fleet'
+export type PageKind =
+  | 'down'
+  | 'resolved'
+  | 'past'
+  | 'unconfirmed'
+  | 'unconfirmed_resolved'
+  | 'fleet'
+  | 'blind'
+  | 'blind_resolved'
 
 export type NewPage = {
   id: string
@@ -51,6 +59,8 @@ export function claimDuePages(
   leaseMs: number,
   inHand: readonly string[],
 ): Promise<ClaimedPage[]> {
+  // A blind spell lasts longer than the incident that began it.
+  const isBlind = sql`exists (select from fleet where blind_spell->>'incident_id' = pages.incident_id::text)`
   // Materialized: as a mere subquery the planner may run it once a row, each time skipping what it locked before, and claim every due
   // page where the caller knows of one.
   return sql<ClaimedPage[]>`
@@ -66,8 +76,10 @@ export function claimDuePages(
     from due join incidents i on i.customer_id = due.customer_id and i.id = due.incident_id
     where pages.customer_id = due.customer_id and pages.id = due.id
     returning pages.customer_id, pages.id, pages.incident_id, pages.kind, step, round, recipient, contact_method_id, address, text, due_at,
-      attempts, doubts, pages.kind in ('down', 'unconfirmed') and i.resolved_at is not null as outdated,
-      pages.kind in ('down', 'unconfirmed') and i.resolved_at is null and i.acknowledged_at is null as awaited`
+      attempts, doubts, case when pages.kind = 'blind' then not ${isBlind} else
+        pages.kind in ('down', 'unconfirmed') and i.resolved_at is not null end as outdated,
+      case when pages.kind = 'blind' then ${isBlind} else
+        pages.kind in ('down', 'unconfirmed') and i.resolved_at is null and i.acknowledged_at is null end as awaited`
 }
 
 /** Records that a gateway took it; false where another coordinator holds the claim by now. */
@@ -103,10 +115,12 @@ export async function failPage(sql: Sql, page: ClaimedPage, coordinatorId: strin
     where customer_id = ${page.customer_id} and id = ${page.id} and state = 'sending' and claimed_by = ${coordinatorId}`
 }
 
-/** Pages of an ended incident that nobody is sending at the moment are of no use any more. Returns their ids. */
+/** Pages of an ended incident that nobody is sending at the moment are of no use any more, but for those of a blind spell. Returns their ids. */
 export async function cancelPendingPages(sql: Sql, customerId: string, incidentId: string): Promise<string[]> {
   const rows = await sql<{ id: string }[]>`
-    update pages set state = 'cancelled' where customer_id = ${customerId} and incident_id = ${incidentId} and state = 'pending' returning id`
+    update pages set state = 'cancelled'
+    where customer_id = ${customerId} and incident_id = ${incidentId} and state = 'pending' and kind not in ('blind', 'blind_resolved')
+    returning id`
   return rows.map((row) => row.id)
 }
 

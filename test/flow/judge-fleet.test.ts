@@ -80,8 +80,13 @@ describe('a mass failure', () => {
     }
     const kinds = await Promise.all(monitors.map(async (monitor) => (await monitor.pages()).map(({ kind }) => kind)))
     const alone = ['unconfirmed', 'down']
-    expect(kinds).toEqual([alone, alone, alone, alone, ['unconfirmed', 'fleet'], ['unconfirmed']])
-    expect(await monitors.at(-1)?.events()).toEqual(['opened', 'paged', 'confirmed', 'page_held_by_fleet_guard'])
+    expect(kinds).toEqual([alone, alone, alone, alone, ['blind', 'fleet'], []])
+    expect(await monitors.at(-1)?.events()).toEqual([
+      'opened',
+      'page_suppressed_by_blind_spell',
+      'confirmed',
+      'page_held_by_fleet_guard',
+    ])
   })
 
   test('of many monitors of one mail domain is one domain', async () => {
@@ -90,6 +95,54 @@ describe('a mass failure', () => {
       await monitor.goDown()
       expect((await monitor.pages()).map(({ kind }) => kind)).toEqual(['down'])
     }
+  })
+})
+
+describe('monitors that cannot be judged', () => {
+  /** The operator's phone. */
+  const phone = () => {
+    const sent: string[] = []
+    const send = async ({ text }: { text: string }) => ({ providerId: String(sent.push(text)) })
+    const tell = async ({ context }: WatchedMonitor) => {
+      const sending = { ...context, gateways: [{ name: 'played', kind: 'played', send }], outgoing: new Outgoing() }
+      while (await sendNextPage(sending)) {}
+      return sent.splice(0).toSorted()
+    }
+    return { tell }
+  }
+
+  test('ring four times and once for all the others, and once more when they are judged again', async () => {
+    const { tell } = phone()
+    const monitors: WatchedMonitor[] = []
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) {
+      const monitor = await monitorOf(name)
+      monitors.push(monitor)
+      await monitor.becomeUnconfirmed()
+    }
+    const last = monitors.at(-1) as WatchedMonitor
+    expect(await last.events()).toEqual(['opened', 'page_suppressed_by_blind_spell'])
+    expect(await tell(last)).toEqual([
+      expect.stringMatching(/^BLIND 5 monitors or more cannot be judged: /),
+      ...['a', 'b', 'c', 'd'].map((name) => expect.stringMatching(new RegExp(`^UNCONFIRMED ${name} `))),
+    ])
+
+    for (const monitor of monitors) {
+      for (const region of ['eu', 'us', 'ap']) await monitor.report(region, [{ outcome: 'ok', agoS: 5, cause: 'open' }])
+      await monitor.judge()
+      expect(await monitor.state()).toMatchObject({ decision: 'up', state: { incident: null } })
+    }
+    expect(await tell(last)).toEqual([
+      expect.stringMatching(/^BLIND OVER at .*: all monitors but 4 are judged again/),
+      ...['a', 'b', 'c', 'd'].map((name) => expect.stringMatching(new RegExp(`^CONFIRMED OK ${name} `))),
+    ])
+  })
+
+  test('are counted one after the other where several coordinators judge at once', async () => {
+    const monitors: WatchedMonitor[] = []
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) monitors.push(await monitorOf(name))
+    await Promise.all(monitors.map((monitor) => monitor.becomeUnconfirmed()))
+    const kinds = await Promise.all(monitors.map(async (monitor) => (await monitor.pages()).map(({ kind }) => kind)))
+    expect(kinds.flat().toSorted()).toEqual(['blind', ...Array<string>(4).fill('unconfirmed')])
   })
 })
 

@@ -154,6 +154,31 @@ onBothStores((stage) => {
       expect(await claim()).toMatchObject([{ outdated: true, awaited: false }])
     })
 
+    test('of a blind spell is wanted as long as that lasts, whatever becomes of the incident that began it', async () => {
+      const id = await open('unconfirmed')
+      await stage.ground.beat(alive)
+      const times = { since_ms: 0, told_ms: 0, round: 0 }
+      const save = (incident_id: string | null) => {
+        const spell = incident_id === null ? null : { customer_id: customerId(), incident_id, code: 'K7QX', ...times }
+        return within((tx) => tx.saveBlindSpell(spell))
+      }
+      await save(id)
+      await addPage(id, { kind: 'blind' })
+      await within(async (tx) => tx.closeIncident(customerId(), id, await tx.nowMs()))
+      expect(await within((tx) => tx.cancelPendingPages(customerId(), id))).toEqual([])
+      const claimAnew = async () => {
+        const [page] = await claim()
+        if (page === undefined) throw new Error('nothing claimed')
+        await within((tx) => tx.postponePage(page, alive, { delayMs: 0, error: 'busy', inDoubt: false }))
+        return { outdated: page.outdated, awaited: page.awaited }
+      }
+      expect(await claimAnew()).toEqual({ outdated: false, awaited: true })
+      await save(newId())
+      expect(await claimAnew()).toEqual({ outdated: true, awaited: false })
+      await save(null)
+      expect(await claimAnew()).toEqual({ outdated: true, awaited: false })
+    })
+
     test('is a notice to the customer, one for all steps and recipients, unless nobody gets it', async () => {
       const id = await open()
       await stage.ground.beat(alive)

@@ -278,6 +278,43 @@ onBothStores((stage) => {
       expect((await look()).fleet.failing).toBe(before + 1)
     })
 
+    test('counts what cannot be judged, unless maintenance holds it, it is over or it is judged', async () => {
+      const unjudged = async () => (await within((tx) => tx.lockBlindSpell())).unjudged
+      const before = await unjudged()
+      const id = await open('unconfirmed')
+      expect(await unjudged()).toBe(before + 1)
+      await within((tx) => tx.holdStep(customerId(), id, { step: 0, round: 0 }, 0))
+      expect(await unjudged()).toBe(before)
+      await within((tx) => tx.setNextStep(customerId(), id, null))
+      expect(await unjudged()).toBe(before + 1)
+      await within(async (tx) => tx.closeIncident(customerId(), id, await tx.nowMs()))
+      expect(await unjudged()).toBe(before)
+      const confirmed = {
+        customer_id: customerId(),
+        id: await open('unconfirmed'),
+        since_at: 0,
+        flapping: false,
+        cause,
+        vantages: [],
+      }
+      await within((tx) => tx.confirmIncident(confirmed))
+      expect(await unjudged()).toBe(before)
+    })
+
+    test('has one blind spell, which one transaction after the other sees', async () => {
+      const times = { since_ms: 1, told_ms: 2, round: 3 }
+      const spell = { customer_id: customerId(), incident_id: newId(), code: 'K7QX', ...times }
+      const saving = await holding(async (tx) => {
+        await tx.lockBlindSpell()
+        await tx.saveBlindSpell(spell)
+      })
+      const looking = within((tx) => tx.lockBlindSpell())
+      await saving.end()
+      expect((await looking).spell).toEqual(spell)
+      await within((tx) => tx.saveBlindSpell(null))
+      expect((await within((tx) => tx.lockBlindSpell())).spell).toBeNull()
+    })
+
     test('has one guard, which one transaction after the other sees', async () => {
       const guard = { since_ms: await stage.ground.nowMs(), seen_ms: await stage.ground.nowMs() }
       const saving = await holding(async (tx) => {

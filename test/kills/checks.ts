@@ -178,9 +178,11 @@ function untoldIncidents(history: History): string[] {
   const ofIncident = Map.groupBy(pages, ({ incidentId }) => incidentId)
   return incidents.flatMap((incident) => {
     if (has(incident, 'nobody_to_page', 'no_policy')) return []
+    // Of many that cannot be judged one page tells, which is of another incident.
+    if (incident.kind === 'unconfirmed' && has(incident, 'page_suppressed_by_blind_spell')) return []
     const toldMs = Math.max(incident.openedMs, heldUntilMs(incident.events))
     const told = (ofIncident.get(incident.id) ?? []).filter(
-      ({ kind }) => kind === 'down' || kind === 'past' || kind === 'unconfirmed',
+      ({ kind }) => kind === 'down' || kind === 'past' || kind === 'unconfirmed' || kind === 'blind',
     )
     if (told.some(({ id }) => tried.has(id))) return []
     const acknowledgedMs = incident.events.find(({ type }) => type === 'acknowledged')?.atMs

@@ -126,6 +126,28 @@ export const fleetMutants: Mutant[] = [
     },
   },
   {
+    name: 'blindness-told-monitor-by-monitor',
+    file: 'coordinator/core/blind-spell.ts',
+    find: 'if (unjudged <= fewMax) return',
+    replace: 'if (unjudged <= fewMax * 1000) return',
+    why: 'One fault of ours is one page to the operator, not one a monitor.',
+    caughtBy: {
+      file: 'test/unit/core-blind-spell.test.ts',
+      test: 'monitors that cannot be judged > are told of as one from the fifth on, whose code the page bears',
+    },
+  },
+  {
+    name: 'blind-spell-hides-what-joins',
+    file: 'coordinator/core/blind-spell.ts',
+    find: 'if (nowMs < spell.told_ms + tellAgainMs) return',
+    replace: 'if (nowMs < spell.told_ms + 1000 * tellAgainMs) return',
+    why: 'What joins a spell that lasts is told of, once an hour at most.',
+    caughtBy: {
+      file: 'test/scenarios/paging-transcripts.test.ts',
+      test: 'blind-spell > what joins a spell that lasts is told of again, once an hour at most',
+    },
+  },
+  {
     name: 'past-outage-not-guarded',
     file: 'coordinator/flow/escalate.ts',
     find: '(await guardedUntil(context, tx, incident, nowMs)) ?? nowMs',

@@ -208,6 +208,15 @@ describe('one thing is spoiled', () => {
       },
     ],
     [
+      'the operator hears that of one monitor many cannot be judged',
+      ['false_page'],
+      (s) => {
+        s.log.blind = event(0, 'paged', { kind: 'blind', to: ['operator'] })
+        s.sms.blind = sms(1, operator, texts.blind)
+        s.sms.blindOver = sms(901, operator, texts.blind_resolved)
+      },
+    ],
+    [
       'a message about an incident that is not there',
       ['unknown_incident'],
       (s) => {

@@ -88,6 +88,12 @@ describe('an incident is told to nobody', () => {
       (s) => instead(s, event(0, 'page_held_by_fleet_guard')),
     ],
     [
+      'many others are said to be told of with it',
+      ['groundless_silence', 'skipped_step'],
+      [],
+      (s) => instead(s, event(0, 'page_suppressed_by_blind_spell')),
+    ],
+    [
       'it is over before a gateway is back',
       [],
       ['cancelled'],

@@ -23,7 +23,7 @@ import type { Gateway, Sms } from '../../coordinator/gateways/gateway.ts'
 import type { Recipient } from '../../coordinator/store/incident-log.ts'
 import type { ClaimedMonitor } from '../../coordinator/store/judging.ts'
 import { wellState } from '../sim/coordinator.ts'
-import { theFleet } from '../sim/flows/fleet-row.ts'
+import { quietFleet, theFleet } from '../sim/flows/fleet-row.ts'
 import { MemoryStore, type StoredEvent, storedMonitor } from '../sim/flows/store.ts'
 import { FakeRuntime } from './fake-runtime.ts'
 import { defaultRules } from './judgement-setting.ts'
@@ -46,6 +46,7 @@ const operatorPhone = 'operator'
 const gatewayNames = ['first', 'second']
 const toldEvents = new Set<StoredEvent['type']>([
   'page_held_by_fleet_guard',
+  'page_suppressed_by_blind_spell',
   'page_suppressed_by_maintenance',
   'page_suppressed_by_flapping',
   'page_cancelled',
@@ -89,7 +90,7 @@ export class PagingStory {
       const row = storedMonitor({ customer_id: 'customer', monitor_id: name }, defaultRules, wellState(startMs))
       this.#store.monitors.committed.set(name, { ...row, name, target_domain: `${name}.example` })
     }
-    this.#store.fleet.committed.set(theFleet, { since_ms: null, seen_ms: null, watched: setting.watched })
+    this.#store.fleet.committed.set(theFleet, { ...quietFleet, watched: setting.watched })
     this.#context = {
       ...{ store: this.#store, runtime: this.#runtime, logger: quietLogger, coordinatorId: 'coordinator', operatorPhone },
       ...{ outgoing: new Outgoing(), gateways: gatewayNames.map((name) => this.#gateway(name)) },

@@ -1,5 +1,7 @@
 /** An incident as the flows tell of it, written by hand for the oracle of the flows: all is well, until a test spoils it. */
 import {
+  blindOverText,
+  blindText,
   downText,
   fleetText,
   type PageFacts,
@@ -29,6 +31,8 @@ export const texts = {
   unconfirmed: unconfirmedText(facts),
   resolved: resolvedText(facts),
   unconfirmed_resolved: unconfirmedResolvedText(facts),
+  blind: blindText(5, code),
+  blind_resolved: blindOverText({ code, since_ms: 0, over_ms: 900_000, unjudged: 0 }),
   fleet: fleetText({ failing: 12, watched: 40 }, 180_000, code),
 }
 

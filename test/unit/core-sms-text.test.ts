@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { cutToSeptets, septets, septetsMax, toGsm7 } from '../../coordinator/core/gsm7.ts'
 import {
+  blindOverText,
+  blindText,
   closedText,
   downText,
   fleetText,
@@ -59,6 +61,18 @@ describe('the text of a page', () => {
     [
       fleetText({ failing: 12, watched: 40 }, facts.since_ms, 'K7QX'),
       'FLEET 12 of 40 mail domains fail at once. Customers are paged at 03:12 UTC 24 Nov. Is it us? Check probes. Code K7QX',
+    ],
+    [
+      blindText(500, 'K7QX'),
+      'BLIND 500 monitors or more cannot be judged: too few healthy probes. Check that probes are connected, their health, the references. Code K7QX',
+    ],
+    [
+      blindOverText({ code: 'K7QX', since_ms: facts.since_ms, over_ms: facts.resolved_ms, unjudged: 4 }),
+      'BLIND OVER at 04:02 UTC 24 Nov, after 50 min 30 s: all monitors but 4 are judged again. Code K7QX',
+    ],
+    [
+      blindOverText({ code: 'K7QX', since_ms: facts.since_ms, over_ms: facts.resolved_ms, unjudged: 0 }),
+      'BLIND OVER at 04:02 UTC 24 Nov, after 50 min 30 s: all monitors are judged again. Code K7QX',
     ],
     [
       unconfirmedResolvedText(facts),

@@ -23,6 +23,7 @@ const titles: Record<IncidentEventType, (detail: Detail) => string> = {
   paged: (detail) => `Paging ${names(detail.to) ?? 'somebody'}`,
   page_suppressed_by_maintenance: () => 'Nobody is paged in maintenance',
   page_suppressed_by_flapping: () => 'Nobody is paged: two notices within the hour before',
+  page_suppressed_by_blind_spell: () => 'The operator is not paged: many monitors cannot be judged at once',
   page_held_by_fleet_guard: (detail) => `Paging waits: ${detail.failing} mail domains fail at once`,
   nobody_to_page: () => 'Nobody to page in this step',
   no_policy: () => 'Nobody is paged',
@@ -44,6 +45,10 @@ const texts: Partial<Record<IncidentEventType, (detail: Detail) => string | null
   paged: (detail) =>
     typeof detail.round === 'number' && detail.round > 0 ? `Round ${detail.round + 1} of the escalation policy` : null,
   page_suppressed_by_maintenance: (detail) => untilText(detail),
+  page_suppressed_by_blind_spell: (detail) => {
+    const code = word(detail.code)
+    return code === null ? null : `All of them have one page, with the code ${code}.`
+  },
   page_held_by_fleet_guard: (detail) => {
     const until = word(detail.until)
     return until === null

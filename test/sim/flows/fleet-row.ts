@@ -1,19 +1,24 @@
 /** The fleet in memory: coordinator/store/fleet.ts, retold. */
+import type { BlindSpell } from '../../../coordinator/core/blind-spell.ts'
 import type { Transaction } from '../../../coordinator/flow/store.ts'
 import type { Ongoing } from './rows.ts'
 import type { MemoryStore } from './store.ts'
 
-export type StoredFleet = { since_ms: number | null; seen_ms: number | null; watched: number }
+export type StoredFleet = { since_ms: number | null; seen_ms: number | null; watched: number; blind_spell: BlindSpell | null }
+
+export const quietFleet: StoredFleet = { since_ms: null, seen_ms: null, watched: 0, blind_spell: null }
 
 /** The table has one row. */
 export const theFleet = 'fleet'
 
-export function fleetOperations(store: MemoryStore, tx: Ongoing): Pick<Transaction, 'lockFleet' | 'saveFleetGuard'> {
+type FleetOperations = Pick<Transaction, 'lockFleet' | 'saveFleetGuard' | 'lockBlindSpell' | 'saveBlindSpell'>
+
+export function fleetOperations(store: MemoryStore, tx: Ongoing): FleetOperations {
   const { fleet, incidents, monitors } = store
   return {
     lockFleet: async (windowMs) => {
       await tx.lock(fleet, theFleet)
-      const { watched = 0, ...guard } = tx.read(fleet, theFleet) ?? { since_ms: null, seen_ms: null }
+      const { since_ms, seen_ms, watched } = tx.read(fleet, theFleet) ?? quietFleet
       const fresh = tx
         .all(incidents)
         .filter(
@@ -21,7 +26,7 @@ export function fleetOperations(store: MemoryStore, tx: Ongoing): Pick<Transacti
             down_at !== null && down_at > tx.startedMs - windowMs && (resolved_at === null || resolved_at === opened_at),
         )
       const domains = new Set(fresh.map(({ monitor_id }) => tx.read(monitors, monitor_id)?.target_domain))
-      return { guard, fleet: { failing: domains.size, watched } }
+      return { guard: { since_ms, seen_ms }, fleet: { failing: domains.size, watched } }
     },
     saveFleetGuard: async ({ since_ms, seen_ms }) => {
       await tx.update(
@@ -29,6 +34,21 @@ export function fleetOperations(store: MemoryStore, tx: Ongoing): Pick<Transacti
         theFleet,
         () => true,
         (row) => ({ ...row, since_ms, seen_ms }),
+      )
+    },
+    lockBlindSpell: async () => {
+      await tx.lock(fleet, theFleet)
+      const unjudged = tx
+        .all(incidents)
+        .filter(({ kind, resolved_at, held }) => kind === 'unconfirmed' && resolved_at === null && !held).length
+      return { spell: tx.read(fleet, theFleet)?.blind_spell ?? null, unjudged }
+    },
+    saveBlindSpell: async (blind_spell) => {
+      await tx.update(
+        fleet,
+        theFleet,
+        () => true,
+        (row) => ({ ...row, blind_spell }),
       )
     },
   }

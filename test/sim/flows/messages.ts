@@ -2,7 +2,16 @@
 import type { Taken } from './gateways.ts'
 
 /** The trouble, and the all-clears; `past`: an outage that was over before it was heard of, which needs none. */
-export type Told = 'down' | 'past' | 'unconfirmed' | 'fleet' | 'resolved' | 'unconfirmed_resolved' | 'closed'
+export type Told =
+  | 'down'
+  | 'past'
+  | 'unconfirmed'
+  | 'fleet'
+  | 'blind'
+  | 'blind_resolved'
+  | 'resolved'
+  | 'unconfirmed_resolved'
+  | 'closed'
 export type Message = Taken & { told: Told | null; code: string; repeated: boolean }
 
 /** The first words of each text. Every one of them ends with the code of an incident; there is no SMS of another kind. */
@@ -12,6 +21,8 @@ const openings: readonly [string, Told][] = [
   ['WAS DOWN ', 'past'],
   ['UNCONFIRMED ', 'unconfirmed'],
   ['FLEET ', 'fleet'],
+  ['BLIND OVER ', 'blind_resolved'],
+  ['BLIND ', 'blind'],
   ['UP ', 'resolved'],
   ['CONFIRMED OK ', 'unconfirmed_resolved'],
   ['CLOSED ', 'closed'],

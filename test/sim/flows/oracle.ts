@@ -101,6 +101,8 @@ function groundless({ setting }: FlowHistory, incident: ToldIncident, { told, to
     down: () => storyOf({ ...incident, events: decided }).length > 0 && !isPast && policyPhones.includes(to),
     past: () => isPast && firstPhones(setting).includes(to),
     unconfirmed: () => opened('unconfirmed') && toOperator,
+    blind: () => false,
+    blind_resolved: () => false,
     fleet: () => decided.some(({ type, detail }) => type === 'paged' && detail.kind === 'fleet') && toOperator,
   }
   if (told === null || !(told in isRight) || isRight[told as keyof typeof isRight]()) return []

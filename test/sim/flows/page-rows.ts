@@ -2,6 +2,7 @@
 import { noticeWindowMs } from '../../../coordinator/core/flapping.ts'
 import type { Transaction } from '../../../coordinator/flow/store.ts'
 import type { ClaimedPage, PageKind } from '../../../coordinator/store/outbox.ts'
+import { theFleet } from './fleet-row.ts'
 import type { Ongoing } from './rows.ts'
 import type { MemoryStore, StoredPage } from './store.ts'
 
@@ -21,7 +22,7 @@ const cancelled = (row: StoredPage): StoredPage => ({ ...row, state: 'cancelled'
 const released = { claimed_by: null, claimed_until: null }
 
 export function pageOperations(store: MemoryStore, tx: Ongoing): PageOperations {
-  const { pages, pageKeys, incidents, heartbeats } = store
+  const { pages, pageKeys, incidents, heartbeats, fleet } = store
   const ofIncident = (incidentId: string) => tx.all(pages).filter(({ incident_id }) => incident_id === incidentId)
   /** Only the holder of the claim may say what became of the page. */
   const settle = (page: ClaimedPage, coordinatorId: string, change: (row: StoredPage) => Partial<StoredPage>) =>
@@ -59,7 +60,7 @@ export function pageOperations(store: MemoryStore, tx: Ongoing): PageOperations 
     cancelPendingPages: async (_customerId, incidentId) => {
       const ids: string[] = []
       for (const { id } of ofIncident(incidentId)) {
-        const isPending = ({ state }: StoredPage) => state === 'pending'
+        const isPending = ({ state, kind }: StoredPage) => state === 'pending' && kind !== 'blind' && kind !== 'blind_resolved'
         if (await tx.update(pages, id, isPending, cancelled)) ids.push(id)
       }
       return ids
@@ -92,6 +93,10 @@ export function pageOperations(store: MemoryStore, tx: Ongoing): PageOperations 
         const incident = tx.read(incidents, page.incident_id)
         const isOver = incident?.resolved_at != null
         const isAcknowledged = incident?.acknowledged_at != null
+        if (page.kind === 'blind') {
+          const lasts = tx.read(fleet, theFleet)?.blind_spell?.incident_id === page.incident_id
+          return { ...claimed, outdated: !lasts, awaited: lasts }
+        }
         return { ...claimed, outdated: tellsOfNow && isOver, awaited: tellsOfNow && !isOver && !isAcknowledged }
       })
     },

@@ -66,8 +66,8 @@ const isPast = (incident: ToldIncident): boolean => endOf(incident)?.detail.over
 function holdsTrue(history: FlowHistory, incident: ToldIncident, { type, at_ms, detail }: ToldEvent): boolean {
   const { setting, windows } = history
   if (type === 'no_policy') return setting.policy === null
-  // Of one monitor there is never a mass failure.
-  if (type === 'page_held_by_fleet_guard') return false
+  // Of one monitor there is never a mass failure, nor are there many that cannot be judged.
+  if (type === 'page_held_by_fleet_guard' || type === 'page_suppressed_by_blind_spell') return false
   if (type === 'nobody_to_page') {
     if (detail.recipient === 'operator') return setting.operatorPhone === null
     if (detail.kind === 'past') return firstPhones(setting).length === 0

@@ -13,7 +13,7 @@ import type { IncidentRow, Recipient } from '../../../coordinator/store/incident
 import type { ClaimedMonitor } from '../../../coordinator/store/judging.ts'
 import type { LateReturnRow } from '../../../coordinator/store/late-returns.ts'
 import type { NewPage } from '../../../coordinator/store/outbox.ts'
-import { fleetOperations, type StoredFleet, theFleet } from './fleet-row.ts'
+import { fleetOperations, quietFleet, type StoredFleet, theFleet } from './fleet-row.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { incidentOperations } from './incident-rows.ts'
 import { isTold, noticesOf, pageOperations } from './page-rows.ts'
@@ -80,7 +80,7 @@ export class MemoryStore implements Store {
   constructor(given: StoreGiven, onCommit: (commit: Commit) => void = () => {}) {
     this.given = given
     this.heartbeats = new Heartbeats(given.nowMs)
-    this.fleet.committed.set(theFleet, { since_ms: null, seen_ms: null, watched: 0 })
+    this.fleet.committed.set(theFleet, quietFleet)
     this.#onCommit = onCommit
   }
 
