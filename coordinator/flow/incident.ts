@@ -1,7 +1,7 @@
 /** What a decision does to the incident: open, confirm, resolve, each with its event and its pages, inside the judgement's transaction. */
 import { isoTime } from '../../common/durations.ts'
 import { uuidv7 } from '../../common/runtime.ts'
-import type { Effect } from '../core/evidence.ts'
+import type { Effect, MonitorState } from '../core/evidence.ts'
 import { resolveByHand } from '../core/judgement.ts'
 import type { ClaimedMonitor } from '../store/judging.ts'
 import { endBlindSpell } from './blind-spell.ts'
@@ -90,6 +90,24 @@ export async function confirmOpenIncident(
 export async function endSeries(tx: Transaction, { customer_id }: ClaimedMonitor, id: string): Promise<void> {
   await tx.endIncidentSeries(customer_id, id)
   await tx.announce('live', { kind: 'incident', customer_id, id })
+}
+
+/**
+ * The votes say that mail is back, and the all-clear waits (core/flapping.ts): until it fails again no further step is due, which the
+ * incident's log tells of.
+ */
+export async function noteReturn(
+  context: FlowContext,
+  tx: Transaction,
+  { customer_id, state: before, now_ms }: ClaimedMonitor,
+  incidentId: string | null,
+  after: MonitorState,
+): Promise<void> {
+  if (incidentId === null || after.incident === null) return
+  const isBack = after.incident.well_since_ms !== null
+  const wasBack = before.incident !== null && before.incident.well_since_ms !== null
+  if (isBack !== wasBack)
+    await logIncidentEvent(context, tx, { customer_id, id: incidentId }, now_ms, isBack ? 'all_clear_waits' : 'fails_again', {})
 }
 
 export async function resolveOpenIncident(

@@ -10,7 +10,7 @@ import { isQuiet, judge } from '../core/judgement.ts'
 import { isConnectionFault, isLostRace } from '../store/faults.ts'
 import type { ClaimedMonitor } from '../store/judging.ts'
 import type { FlowContext } from './context.ts'
-import { confirmOpenIncident, endSeries, openIncident, recordPastIncident, resolveOpenIncident } from './incident.ts'
+import { confirmOpenIncident, endSeries, noteReturn, openIncident, recordPastIncident, resolveOpenIncident } from './incident.ts'
 import { noteLateReturns } from './late-returns.ts'
 import type { Transaction } from './store.ts'
 
@@ -41,6 +41,7 @@ export async function judgeMonitor(context: FlowContext, tx: Transaction, monito
   const evidence = await tx.loadEvidence(monitor)
   const judgement = judge(monitor.state, monitor.rules, evidence, monitor.now_ms)
   const incidentId = await carryOut(context, tx, monitor, judgement)
+  await noteReturn(context, tx, monitor, incidentId, judgement.state)
   if (monitor.returned_late && incidentId !== null) await noteLateReturns(context, tx, monitor, incidentId)
   await tx.saveJudgement(monitor, {
     state: judgement.state,

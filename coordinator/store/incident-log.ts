@@ -21,6 +21,8 @@ export type IncidentEventType =
   | 'page_accepted'
   | 'page_failed'
   | 'page_cancelled'
+  | 'all_clear_waits'
+  | 'fails_again'
   | 'acknowledged'
   | 'resolved'
   | 'resolved_by_hand'
@@ -144,6 +146,11 @@ export async function readIncident(sql: Sql, customerId: string, incidentId: str
   return row ?? null
 }
 
+/** Nobody is woken while mail is back and only the all-clear waits: what falls due then is due when it fails again. */
+const mailIsGone = (sql: Sql) => sql`
+  not exists (select from monitor_states s where s.customer_id = i.customer_id and s.monitor_id = i.monitor_id
+    and s.state #>> '{incident,well_since_ms}' is not null)`
+
 /**
  * Locks the incident whose next step has been due the longest; not its key, so that who pages for a blind spell that it began need not
  * wait for it.
@@ -151,12 +158,13 @@ export async function readIncident(sql: Sql, customerId: string, incidentId: str
 export async function claimDueStep(sql: Sql): Promise<IncidentRow | null> {
   const [row] = await sql<IncidentRow[]>`
     select i.*, m.name as monitor_name from incidents i join monitors m on m.customer_id = i.customer_id and m.id = i.monitor_id
-    where i.next_step_at <= now() and i.resolved_at is null order by i.next_step_at limit 1 for no key update of i skip locked`
+    where i.next_step_at <= now() and i.resolved_at is null and ${mailIsGone(sql)}
+    order by i.next_step_at limit 1 for no key update of i skip locked`
   return row ?? null
 }
 
 export const nextStepDue = (sql: Sql): Promise<Due | null> =>
-  earliestDue(sql, sql`next_step_at`, sql`incidents where next_step_at is not null`)
+  earliestDue(sql, sql`next_step_at`, sql`incidents i where next_step_at is not null and ${mailIsGone(sql)}`)
 
 export async function readMonitorPolicy(sql: Sql, customerId: string, monitorId: string): Promise<EscalationPolicy | null> {
   const [row] = await sql<EscalationPolicy[]>`

@@ -177,6 +177,26 @@ onBothStores((stage) => {
       expect(await stage.ground.incidents()).toMatchObject([{ id, next_step: null, next_step_at: null }])
     })
 
+    test('has no step due while its mail is back, and the same step as soon as it fails again', async () => {
+      const id = await open()
+      const due_ms = await stage.ground.nowMs()
+      await within((tx) => tx.setNextStep(customerId(), id, { step: 1, round: 0, due_ms }))
+      const judged = (well_since_ms: number | null) =>
+        within(async (tx) => {
+          const monitor = await tx.lockMonitor(customerId(), stage.ground.monitor.monitor_id)
+          if (monitor === null) throw new Error('no monitor')
+          const times = { since_ms: due_ms, opened_ms: due_ms, asked_ms: due_ms, well_since_ms }
+          const state = { ...monitor.state, incident: { kind: 'down' as const, flapping: true, ...times } }
+          await tx.saveJudgement(monitor, { state, incidentId: id, quiet: false, awaitingProof: [], judgeAtMs: null })
+        })
+      await judged(due_ms)
+      expect(await within((tx) => tx.claimDueStep())).toBeNull()
+      expect((await stage.ground.due()).step).toBeNull()
+      await judged(null)
+      expect((await stage.ground.due()).step).toBe(due_ms)
+      expect(await within((tx) => tx.claimDueStep())).toMatchObject({ id, next_step: 1, next_round: 0 })
+    })
+
     test('is acknowledged once, which ends its steps; a confirmation undoes it, and may be of a series until that is over', async () => {
       const id = await open('unconfirmed')
       const due_ms = await stage.ground.nowMs()

@@ -69,6 +69,15 @@ describe('a history in which all is well', () => {
         s.log.usLate = event(120, 'returned_late', { test_id: 'us' })
       },
     ],
+    [
+      'nobody else is woken while mail is back, and the next as soon as it fails again',
+      (s) => {
+        s.log.back = event(100, 'all_clear_waits')
+        s.log.gone = event(500, 'fails_again')
+        s.log.paged1 = event(501, 'paged', { step: 1, round: 0, to: ['bob'] })
+        s.sms.bobDown = sms(502, bob, texts.down)
+      },
+    ],
     ['too few vantages, and the operator is told', onlyUnconfirmed],
     ['an outage that was over before it was heard of, and one notice', onlyPast],
     [
@@ -252,6 +261,22 @@ describe('one thing is spoiled', () => {
       },
     ],
     ['a step is left out', ['skipped_step'], withoutBob],
+    [
+      'a step is taken although mail is back',
+      ['step_while_back'],
+      (s) => {
+        s.log.back = event(100, 'all_clear_waits')
+      },
+    ],
+    [
+      'a step is left out although mail fails again',
+      ['skipped_step'],
+      (s) => {
+        s.log.back = event(100, 'all_clear_waits')
+        s.log.gone = event(500, 'fails_again')
+        withoutBob(s)
+      },
+    ],
     [
       'a step is taken late',
       ['late_step'],

@@ -7,12 +7,13 @@
  */
 import { MailscoutError } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
-import type { Effect, VoteView } from '../../coordinator/core/evidence.ts'
+import type { Effect, MonitorState, OpenIncident, VoteView } from '../../coordinator/core/evidence.ts'
 import type { MaintenanceWindow } from '../../coordinator/core/maintenance.ts'
 import { escalateNext } from '../../coordinator/flow/escalate.ts'
 import {
   acknowledge,
   confirmOpenIncident,
+  noteReturn,
   openIncident,
   recordPastIncident,
   resolveOpenIncident,
@@ -51,6 +52,8 @@ const toldEvents = new Set<StoredEvent['type']>([
   'page_suppressed_by_flapping',
   'page_cancelled',
   'page_failed',
+  'all_clear_waits',
+  'fails_again',
   'nobody_to_page',
 ])
 const failing: VoteView[] = ['eu', 'us'].map((region) => ({
@@ -99,13 +102,17 @@ export class PagingStory {
   }
 
   /** What the judgement decides about a monitor, or a person does, at this moment. */
-  async does(what: 'down' | 'unconfirmed' | 'confirmed' | 'past' | 'resolved' | 'acknowledged', name: string): Promise<void> {
+  async does(
+    what: 'down' | 'unconfirmed' | 'confirmed' | 'past' | 'returning' | 'failing' | 'resolved' | 'acknowledged',
+    name: string,
+  ): Promise<void> {
     await this.#store.transaction(async (tx) => {
       const monitor = await tx.lockMonitor('customer', name)
       if (monitor === null) throw new Error(`no monitor is called ${name}`)
-      const incident_id = await this.#carryOut(what, tx, monitor)
-      const row = this.#store.monitors.committed.get(name)
-      if (row !== undefined) this.#store.monitors.committed.set(name, { ...row, incident_id })
+      const incidentId = await this.#carryOut(what, tx, monitor)
+      const state = { ...monitor.state, incident: incidentId === null ? null : this.#incidentOf(what, monitor.state) }
+      await noteReturn(this.#context, tx, monitor, incidentId, state)
+      await tx.saveJudgement(monitor, { state, incidentId, quiet: false, awaitingProof: [], judgeAtMs: null })
     })
   }
 
@@ -149,10 +156,20 @@ export class PagingStory {
       await resolveOpenIncident(this.#context, tx, monitor, incident_id, { votes: passing, well_since_ms: nowMs })
       return null
     }
+    if (what === 'returning' || what === 'failing') return incident_id
     if (what === 'confirmed')
       await confirmOpenIncident(this.#context, tx, monitor, incident_id, { kind: 'confirm_incident', ...known })
     else await acknowledge(this.#context, tx, { ...monitor, id: incident_id }, 'a person')
     return incident_id
+  }
+
+  #incidentOf(what: string, { incident }: MonitorState): OpenIncident {
+    const nowMs = this.#runtime.wallMs()
+    const known: OpenIncident = incident ?? {
+      ...{ kind: 'down', since_ms: nowMs, opened_ms: nowMs, asked_ms: nowMs, flapping: false, well_since_ms: null },
+    }
+    if (what === 'returning') return { ...known, well_since_ms: nowMs }
+    return what === 'failing' ? { ...known, well_since_ms: null } : known
   }
 
   #gateway = (name: string): Gateway => ({

@@ -25,7 +25,7 @@ export async function playPagingTranscript({ steps }: Transcript): Promise<Map<S
   return told
 }
 
-const decided = ['down', 'unconfirmed', 'confirmed', 'past', 'resolved', 'acknowledged'] as const
+const decided = ['down', 'unconfirmed', 'confirmed', 'past', 'returning', 'failing', 'resolved', 'acknowledged'] as const
 
 const directives: Record<string, (scene: Scene, line: Line) => Promise<string[] | undefined>> = {
   /** `fleet m1 m2 m3 watched=40`: these monitors, each of a mail domain of its own, of so many that are watched. */
@@ -56,7 +56,10 @@ const directives: Record<string, (scene: Scene, line: Line) => Promise<string[] 
     setting.maintenance = [...setting.maintenance, spanOf(line)]
     return undefined
   },
-  /** `now down m1 m2`: the judgement decides so, or (`acknowledged`) a person does. */
+  /**
+   * `now down m1 m2`: the judgement decides so, or (`acknowledged`) a person does. `returning`: the votes pass, and the all-clear
+   * waits; `failing`: they do so no longer.
+   */
   async now(scene, line) {
     check(line, null, [])
     const [what, ...names] = line.words

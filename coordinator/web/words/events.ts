@@ -31,6 +31,8 @@ const titles: Record<IncidentEventType, (detail: Detail) => string> = {
   page_accepted: (detail) => `SMS accepted by ${word(detail.gateway) ?? 'the gateway'}`,
   page_failed: () => 'No gateway took the SMS',
   page_cancelled: () => 'SMS cancelled',
+  all_clear_waits: () => 'Mail is back: the all-clear waits',
+  fails_again: () => 'Mail fails again',
   acknowledged: (detail) => `Acknowledged${word(detail.by) === null ? '' : ` by ${word(detail.by)}`}`,
   resolved: (detail) => (detail.over_before_heard === true ? 'Over before we heard of it' : 'Resolved: mail comes back'),
   resolved_by_hand: (detail) => `Resolved by hand${word(detail.by) === null ? '' : ` by ${word(detail.by)}`}`,
@@ -60,6 +62,7 @@ const texts: Partial<Record<IncidentEventType, (detail: Detail) => string | null
       ? 'Set MAILSCOUT_OPERATOR_PHONE on the coordinator.'
       : 'The contacts of this step have no phone number. Add one under /v1/contacts.',
   no_policy: () => 'The monitor has no escalation policy. Set its escalation_policy_id.',
+  all_clear_waits: () => 'Mail comes and goes. Nobody else is paged unless it fails again.',
   page_accepted: (detail) => toWhom(detail),
   page_failed: (detail) => toWhom(detail),
   page_cancelled: (detail) => toWhom(detail),

@@ -33,6 +33,7 @@ export type FlowViolation = {
     | 'skipped_step'
     | 'early_step'
     | 'step_after_end'
+    | 'step_while_back'
     /** Written and due, and taken late or never; nobody told, without a reason or with one that does not hold. */
     | 'late_page'
     | 'lost_page'

@@ -3,7 +3,7 @@ import type { Outcome } from '../../../common/wire/test.ts'
 import { isFailure, isPass } from '../../../coordinator/core/verdict.ts'
 import type { Transaction } from '../../../coordinator/flow/store.ts'
 import type { Ongoing } from './rows.ts'
-import type { MemoryStore, SentTest, StoredIncident } from './store.ts'
+import type { MemoryStore, SentTest, StoredIncident, StoredMonitor } from './store.ts'
 
 type IncidentOperations = Pick<
   Transaction,
@@ -22,6 +22,9 @@ type IncidentOperations = Pick<
 >
 
 const noStep = { next_step: null, next_round: null, next_step_at: null }
+/** While mail is back, and only the all-clear waits, no step is due. */
+export const mailIsGone = (monitor: StoredMonitor | undefined): boolean =>
+  (monitor?.state.incident?.well_since_ms ?? null) === null
 const isOpen = ({ resolved_at }: StoredIncident): boolean => resolved_at === null
 
 export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOperations {
@@ -75,6 +78,7 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
       const due = tx
         .all(incidents)
         .filter((incident) => isOpen(incident) && incident.next_step_at !== null && incident.next_step_at <= tx.startedMs)
+        .filter(({ monitor_id }) => mailIsGone(tx.read(monitors, monitor_id)))
         .sort((a, b) => (a.next_step_at ?? 0) - (b.next_step_at ?? 0))
       const free = due.find(({ id }) => tx.tryLock(incidents, id))
       return free === undefined ? null : (tx.read(incidents, free.id) ?? null)

@@ -5,7 +5,7 @@ import { type Fate, fatesOf } from './fates.ts'
 import type { FlowHistory, FlowViolation } from './history.ts'
 import { isAllClear, type Message, read } from './messages.ts'
 import { endOf, firstPhones, phonesOf } from './policy.ts'
-import { earliestMs, stepMs } from './steps.ts'
+import { earliestMs, returnsOf, stepMs } from './steps.ts'
 import type { ToldEvent, ToldIncident } from './told.ts'
 
 /** `series`: it was over when it was heard of, and the hour had two notices; `cancelled`: over before a gateway could take a page; `failed`: none did for as long as a page is tried. */
@@ -56,7 +56,7 @@ function silenceOf(history: FlowHistory, incident: ToldIncident, fates: readonly
   if (!says('page_suppressed_by_maintenance')) return null
   // What maintenance holds goes out as soon as it ends, unless the incident has ended by then.
   const end = endOf(incident)
-  const endedInTime = end !== undefined && end.at_ms <= earliestMs(history, incident.openedMs) + stepMs
+  const endedInTime = end !== undefined && end.at_ms <= earliestMs(history, incident.openedMs, returnsOf(incident)) + stepMs
   return isPast(incident) || endedInTime ? 'maintenance' : null
 }
 

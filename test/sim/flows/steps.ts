@@ -1,7 +1,8 @@
 /** Whether the log's steps came as the policy says, and when they could. */
 import { maintenanceAt } from '../../../coordinator/core/maintenance.ts'
+import type { Span } from '../oracle.ts'
 import type { FlowHistory, FlowViolation } from './history.ts'
-import { scheduleOf, stopMs, storyOf } from './policy.ts'
+import { isEnd, scheduleOf, stopMs, storyOf } from './policy.ts'
 import type { ToldIncident } from './told.ts'
 
 /** Every due step is taken within this time of when it could be. */
@@ -19,9 +20,15 @@ export function stepFaults(history: FlowHistory, incident: ToldIncident): FlowVi
   const taken = story.filter(({ type, detail }) => takes.has(type) && typeof detail.step === 'number')
   const after = taken.find(({ at_ms }) => at_ms > endMs + graceMs)
   if (after !== undefined) return [{ kind: 'step_after_end', atMs: after.at_ms, what: 'a step was taken after the end' }]
+  const returns = returnsOf(incident)
+  const needless = taken.find(({ at_ms }) =>
+    returns.some(({ fromMs, toMs }) => fromMs + graceMs < at_ms && at_ms < toMs - graceMs),
+  )
+  if (needless !== undefined)
+    return [{ kind: 'step_while_back', atMs: needless.at_ms, what: 'a step was taken while mail was back' }]
   let beforeMs = story[0]?.at_ms ?? 0
   for (const { step, round, wait_ms } of scheduleOf(policy)) {
-    const couldMs = earliestMs(history, beforeMs + wait_ms)
+    const couldMs = earliestMs(history, beforeMs + wait_ms, returns)
     const event = taken.find(({ detail }) => detail.step === step && detail.round === round)
     const lateMs = (event?.at_ms ?? endMs) - couldMs
     if (lateMs > stepMs && couldMs < endMs) {
@@ -37,11 +44,21 @@ export function stepFaults(history: FlowHistory, incident: ToldIncident): FlowVi
   return []
 }
 
-/** From then on it can be done: no maintenance, and a coordinator that stays for as long as it may take. */
-export function earliestMs({ windows, upSpans }: FlowHistory, dueMs: number): number {
+/** When mail was back, and only the all-clear waited. */
+export function returnsOf({ events }: ToldIncident): Span[] {
+  return events.flatMap(({ type, committedMs }, index) => {
+    if (type !== 'all_clear_waits') return []
+    const next = events.slice(index).find((event) => event.type === 'fails_again' || isEnd(event))
+    return [{ fromMs: committedMs, toMs: next?.committedMs ?? Number.POSITIVE_INFINITY }]
+  })
+}
+
+/** From then on it can be done: no maintenance, mail not back, and a coordinator that stays for as long as it may take. */
+export function earliestMs({ windows, upSpans }: FlowHistory, dueMs: number, returns: readonly Span[]): number {
   let atMs = dueMs
   for (;;) {
-    const heldMs = maintenanceAt(windows, atMs)?.ends_ms ?? atMs
+    const backUntilMs = returns.find(({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs)?.toMs ?? atMs
+    const heldMs = Math.max(maintenanceAt(windows, atMs)?.ends_ms ?? atMs, backUntilMs)
     const up = upSpans.find(({ toMs, fromMs }) => toMs - Math.max(fromMs, heldMs) > stepMs)
     const nextMs = Math.max(heldMs, up?.fromMs ?? Number.POSITIVE_INFINITY)
     if (nextMs === atMs || nextMs === Number.POSITIVE_INFINITY) return nextMs

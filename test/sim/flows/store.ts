@@ -15,7 +15,7 @@ import type { LateReturnRow } from '../../../coordinator/store/late-returns.ts'
 import type { NewPage } from '../../../coordinator/store/outbox.ts'
 import { fleetOperations, quietFleet, type StoredFleet, theFleet } from './fleet-row.ts'
 import { Heartbeats } from './heartbeats.ts'
-import { incidentOperations } from './incident-rows.ts'
+import { incidentOperations, mailIsGone } from './incident-rows.ts'
 import { isTold, noticesOf, pageOperations } from './page-rows.ts'
 import { isFree, Ongoing, Rows } from './rows.ts'
 
@@ -130,7 +130,12 @@ export class MemoryStore implements Store {
   }
 
   nextJudgementDue = (): number | null => earliest([...this.monitors.committed.values()].map(({ judge_at }) => judge_at))
-  nextStepDue = (): number | null => earliest([...this.incidents.committed.values()].map(({ next_step_at }) => next_step_at))
+  nextStepDue = (): number | null =>
+    earliest(
+      [...this.incidents.committed.values()].map(({ monitor_id, next_step_at }) =>
+        mailIsGone(this.monitors.committed.get(monitor_id)) ? next_step_at : null,
+      ),
+    )
   nextPageDue = (): number | null =>
     earliest(
       [...this.pages.committed.values()].map(({ state, due_at, claimed_until }) =>
