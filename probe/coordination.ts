@@ -31,6 +31,8 @@ export type Coordination = {
   /** Records were put into the spool. */
   wake(): void
   isConnected(): boolean
+  /** What keeps us from every coordinator until somebody mends it here. */
+  trouble(): string | undefined
   ordersVersion(): number
   counts(): ReturnType<Reporter['counts']>
   /** Resolves when the coordinator has acknowledged everything, or cannot be reached. */
@@ -97,6 +99,7 @@ export async function createCoordination(options: CoordinationOptions): Promise<
     },
     wake: () => reporter.wake(),
     isConnected: () => link.isOpen(),
+    trouble: () => link.trouble(),
     ordersVersion: () => orders.version(),
     counts: () => reporter.counts(),
     drained: () => reporter.drained(),

@@ -3,7 +3,7 @@ import { decodeJwt } from 'jose'
 import { MailscoutError } from '../common/errors.ts'
 import { jobStartMsMax } from '../common/limits.ts'
 import type { Runtime } from '../common/runtime.ts'
-import { open } from '../common/wire/seal.ts'
+import { clockToleranceMs, open } from '../common/wire/seal.ts'
 import type { Job } from '../common/wire/test.ts'
 import type { CoordinatorKeys } from './coordinator-keys.ts'
 import type { Identity } from './identity.ts'
@@ -41,16 +41,22 @@ export function createJobs(options: {
   return {
     async accept(jws) {
       const nowMs = runtime.wallMs()
-      const { body: job, id } = await open('job', jws, {
+      const {
+        body: job,
+        id,
+        issuedAtMs,
+      } = await open('job', jws, {
         trustedKey: keys.trustedAt(nowMs),
         issuer: identity.installation,
         audience: identity.probeId,
         nowMs,
-        maxAgeMs: jobStartMsMax,
       })
       const { exp } = decodeJwt(jws)
-      if (exp === undefined || id === undefined)
-        throw new MailscoutError('DOCUMENT_MALFORMED', 'A job must have an end (exp) and a jti')
+      if (exp === undefined || id === undefined || issuedAtMs === undefined)
+        throw new MailscoutError('DOCUMENT_MALFORMED', 'A job must have a date (iat), an end (exp) and a jti')
+      // One that is dated in the future is obeyed: by a clock that is behind, every job is, and its vote would be missing.
+      if (nowMs - issuedAtMs > jobStartMsMax + clockToleranceMs)
+        throw new MailscoutError('DOCUMENT_EXPIRED', 'The job was given too long ago')
       const names = [`document ${id}`, `job ${job.id}`]
       if (!isNew(names, exp * 1000 + rememberMs)) {
         throw new MailscoutError('DOCUMENT_REPLAYED', `Job ${job.id} was taken before, and runs once`)

@@ -44,6 +44,7 @@ export class Link {
   /** Of the next attempt, or of the greeting in progress. */
   #cancelTimer = (): void => {}
   #stopped = false
+  #trouble: string | undefined
 
   constructor(options: LinkOptions) {
     this.#options = options
@@ -63,6 +64,11 @@ export class Link {
 
   isOpen(): boolean {
     return this.#session?.openedMs !== undefined
+  }
+
+  /** What keeps us from every session until somebody mends it here; undefined: nothing that is known. */
+  trouble(): string | undefined {
+    return this.#trouble
   }
 
   /** Ends the session and dials again. */
@@ -132,6 +138,7 @@ export class Link {
     if (!opens) return
     this.#cancelTimer()
     session.openedMs = runtime.monotonicMs()
+    this.#trouble = undefined
     logger.info({ coordinator: session.address }, 'session open: the coordinator has proved itself')
     handlers.opened()
   }
@@ -159,8 +166,11 @@ export class Link {
     if (session.openedMs !== undefined) handlers.closed()
     if (this.#stopped) return
     this.#plan()
+    const clockDiffers = session.openedMs === undefined && isClockFault(code)
+    if (clockDiffers) this.#trouble = `${why}. ${clockAdvice}`
     const facts = { coordinator: session.address, code, failures: this.#attempts.failures }
-    if (isRefusal(code)) logger.error(facts, `no session with this coordinator: ${why}. ${advice(code)}`)
+    if (clockDiffers) logger.error(facts, `no session with this coordinator: ${why}. ${clockAdvice}; dialling again`)
+    else if (isRefusal(code)) logger.error(facts, `no session with this coordinator: ${why}. ${advice(code)}`)
     else logger.warn(facts, `no session with this coordinator: ${why}; dialling again`)
   }
 }
@@ -173,6 +183,11 @@ export const randomFraction = (runtime: Pick<Runtime, 'randomBytes'>): number =>
 
 /** What a coordinator says before it closes an open session; any other error concerns one frame. */
 const isFarewell = (code: string): boolean => ['SESSION_SUPERSEDED', 'PROBE_UNKNOWN', 'VERSION_UNSUPPORTED'].includes(code)
+
+/** The proofs of a greeting are made for the moment: where they are of another time, so is one of the two clocks. */
+const isClockFault = (code: ErrorCode): boolean => code === 'DOCUMENT_NOT_YET_VALID' || code === 'DOCUMENT_EXPIRED'
+const clockAdvice =
+  'The clocks of this machine and of the coordinator differ by more than a minute: set this one by NTP, and if it is right, that one'
 
 function advice(code: ErrorCode): string {
   if (code === 'PROBE_UNKNOWN') return 'If this probe was retired, stop it; otherwise enrol it again. Asking again in 10 minutes'

@@ -19,7 +19,9 @@ export function readStatus({ identity, coordination, machinery, inbox, runtime }
   const orders = coordination.orders.current()
   const ordersHold = orders.validUntilMs > nowMs
   const { ok, detail } = inbox.state()
+  const trouble = coordination.trouble()
   const reasons = [
+    trouble === undefined ? undefined : `the coordinator: ${trouble}`,
     ok ? undefined : `the inbox: ${detail}`,
     ordersHold ? undefined : 'no standing orders: the probe waits for its coordinator',
     identity.certificateEndsMs() > nowMs ? undefined : 'the probe certificate has ended: responders will not trust our clock',

@@ -35,7 +35,7 @@ export type OpenOptions = {
 export type Opened<K extends DocumentKind> = { body: DocumentBody<K>; id: string | undefined; issuedAtMs: number | undefined }
 
 /** Clocks of probe and coordinator may differ by so much before their documents are refused. */
-const clockToleranceS = 60
+export const clockToleranceMs = 60_000
 
 const checks = Object.fromEntries(
   Object.entries(documents).map(([kind, { schema }]) => [kind, checker(schema as TSchema, 'DOCUMENT_MALFORMED')]),
@@ -79,19 +79,32 @@ async function verified(typ: string, jws: string, options: OpenOptions): Promise
         issuer: options.issuer,
         audience: options.audience,
         currentDate: new Date(options.nowMs),
-        clockTolerance: clockToleranceS,
+        clockTolerance: clockToleranceMs / 1000,
         ...(options.maxAgeMs === undefined ? {} : { maxTokenAge: options.maxAgeMs / 1000 }),
       },
     )
     return payload
   } catch (error) {
     if (error instanceof MailscoutError) throw error
+    const aheadMs = datedAheadMs(error, options.nowMs)
+    if (aheadMs !== null) {
+      const what = `The document is dated ${Math.round(aheadMs / 1000)} s in the future: the clock of its sender, or ours, is wrong`
+      throw new MailscoutError('DOCUMENT_NOT_YET_VALID', what, { cause: error })
+    }
     throw new MailscoutError(
       codeOf(error),
       `The document was refused: ${error instanceof Error ? error.message : String(error)}`,
       { cause: error },
     )
   }
+}
+
+/** By how much a document whose signature is good was dated in the future, so that it was refused; null where something else was wrong. */
+export function datedAheadMs(error: unknown, nowMs: number): number | null {
+  if (error instanceof MailscoutError) return datedAheadMs(error.cause, nowMs)
+  if (!(error instanceof joseErrors.JWTClaimValidationFailed) || error.claim !== 'iat') return null
+  const { iat } = error.payload
+  return iat !== undefined && iat * 1000 > nowMs ? iat * 1000 - nowMs : null
 }
 
 function codeOf(error: unknown): ErrorCode {

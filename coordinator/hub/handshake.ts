@@ -5,7 +5,7 @@ import { publicKeyFromX, thumbprint } from '../../common/mail/jws.ts'
 import { readEnrolmentToken } from '../../common/wire/enrolment-token.ts'
 import { type CoordinatorFrame, type ProbeFrame, wireVersion } from '../../common/wire/frames.ts'
 import { sha256 } from '../../common/wire/keys.ts'
-import { open, seal } from '../../common/wire/seal.ts'
+import { datedAheadMs, open, seal } from '../../common/wire/seal.ts'
 import { announce } from '../store/announce.ts'
 import type { Sql } from '../store/connection.ts'
 import {
@@ -13,6 +13,7 @@ import {
   findEnrolment,
   findProbe,
   type LinkedProbe,
+  noteClock,
   saveCertificate,
   saveEnrolment,
 } from '../store/probe-link.ts'
@@ -75,11 +76,11 @@ export async function challenge(
   if (probe === null)
     throw new MailscoutError('PROBE_UNKNOWN', 'No such probe has enrolled here, or it has been retired: enrol it anew')
   const nonce = Buffer.from(runtime.randomBytes(24)).toString('base64url')
-  const nowMs = runtime.wallMs()
   const proof = await seal(
     'coordinator_proof',
     { nonce: frame.nonce },
-    { key: keys.signing, issuer: keys.installation, audience: probe.id, issuedAtMs: nowMs, expiresAtMs: nowMs + 60_000 },
+    // It is fresh by the nonce. A probe whose clock is wrong must come as far as its own proof, by which we know its clock.
+    { key: keys.signing, issuer: keys.installation, audience: probe.id, issuedAtMs: runtime.wallMs() },
   )
   return {
     challenged: { probe, nonce, version: frame.version },
@@ -90,14 +91,29 @@ export async function challenge(
 /** Checks that the probe holds its key; throws a coded refusal. */
 export async function checkProof(context: HubContext, challenged: Challenged, frame: Frame<'prove'>): Promise<void> {
   const { probe, nonce } = challenged
+  const nowMs = context.runtime.wallMs()
   const { body } = await open('probe_proof', frame.proof, {
     trustedKey: (kid) => (kid === probe.key_id ? publicKeyFromX(probe.public_key) : undefined),
     issuer: probe.id,
     audience: context.keys.installation,
-    nowMs: context.runtime.wallMs(),
+    nowMs,
     maxAgeMs: batchAgeMsMax,
+  }).catch(async (error: unknown) => {
+    await tellClock(context, probe, datedAheadMs(error, nowMs))
+    throw error
   })
   if (body.nonce !== nonce) throw new MailscoutError('DOCUMENT_REPLAYED', 'The proof answers another challenge')
+}
+
+/** A probe whose clock is ahead is cut off until somebody sets it: the operator reads why in the log, and in the list of the probes. */
+async function tellClock({ database, logger }: HubContext, probe: LinkedProbe, aheadMs: number | null): Promise<void> {
+  if (aheadMs === null) return
+  logger.error(
+    { probe: probe.id, name: probe.name, ahead_s: Math.round(aheadMs / 1000) },
+    'the clock of the probe is ahead of ours by more than is allowed: it is cut off until its clock, or ours, is set right (NTP)',
+  )
+  await noteClock(database.system, probe.id, -aheadMs)
+  await announce(database.system, 'live', { kind: 'probe', customer_id: null, id: probe.id })
 }
 
 /** A certificate good for at least another week, issued now if there is none. */

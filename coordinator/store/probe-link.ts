@@ -82,6 +82,11 @@ export async function saveHealth(sql: Sql, probeId: string, health: Health): Pro
     where id = ${probeId}`
 }
 
+/** What the clock of a probe lacks that could not open a session because of it. */
+export async function noteClock(sql: Sql, probeId: string, lackMs: number): Promise<void> {
+  await sql`update probes set clock_offset_ms = ${lackMs} where id = ${probeId}`
+}
+
 export type JobToSend = { id: string; cause: JobCause; plan: TestPlan; created_at: number; expires_at: number }
 
 /** Jobs of the probe that it has not taken yet and may still start: what was to be learnt of an old target is of no use. */

@@ -168,6 +168,18 @@ describe('a session', () => {
     expect(coordinator.connections).toBe(1)
   })
 
+  it('refused because of its clock says what to do, in its log and on its state page, and asks again soon', async () => {
+    const detail = 'The document is dated 90 s in the future'
+    coordinator.greeting = async () => ({ v: 1, type: 'error', code: 'DOCUMENT_NOT_YET_VALID', detail })
+    const { coordination, logged } = await startProbe()
+    expect(await logged('no session')).toMatchObject({ level: 50, msg: expect.stringMatching(/90 s in the future.*by NTP/) })
+    expect(coordination.trouble()).toMatch(/90 s in the future.*by NTP/)
+    coordinator.greeting = (hello) => coordinator.challenge(hello)
+    await runtime.advanceAsync(2 * secondMs)
+    await coordinator.take('batch')
+    expect(coordination.trouble()).toBeUndefined()
+  })
+
   it('survives frames that nobody can read: they are answered with a code', async () => {
     const { coordination, jobs } = await startOpenProbe()
     const nonsense = [

@@ -42,6 +42,11 @@ describe('jobs', () => {
     await expect(jobs.accept(signedAgain)).rejects.toMatchObject({ code: 'DOCUMENT_REPLAYED' })
   })
 
+  it('are taken by a probe whose clock is behind, to which they seem to come from the future', async () => {
+    const { jobs, runtime } = await openJobs()
+    await expect(jobs.accept(await home.job(job, probeId, runtime.wallMs() + 9 * minuteMs))).resolves.toMatchObject({ job })
+  })
+
   it('are refused when expired, foreign, forged or without an end', async () => {
     const { jobs, runtime } = await openJobs()
     const nowMs = runtime.wallMs()
