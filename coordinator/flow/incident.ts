@@ -162,6 +162,17 @@ export async function acknowledge(
   return true
 }
 
+/** Ends what is open of a monitor that goes. Locked first, then read: a judgement may be opening an incident at this moment. */
+export async function endOpenIncident(
+  context: FlowContext,
+  tx: Transaction,
+  { customer_id, monitor_id }: { customer_id: string; monitor_id: string },
+  by: Exclude<Ending, 'resolved'>,
+): Promise<void> {
+  const id = (await tx.lockMonitor(customer_id, monitor_id))?.incident_id ?? null
+  if (id !== null) await endIncidentByHand(context, tx, { customer_id, id, monitor_id }, by)
+}
+
 /**
  * Ends an open incident because a person says so, or because its monitor goes. What was known of the outage opens no new incident;
  * a further failing test does. False where it had ended before.

@@ -158,13 +158,18 @@ const mailIsGone = (sql: Sql) => sql`
 export async function claimDueStep(sql: Sql): Promise<IncidentRow | null> {
   const [row] = await sql<IncidentRow[]>`
     select i.*, m.name as monitor_name from incidents i join monitors m on m.customer_id = i.customer_id and m.id = i.monitor_id
-    where i.next_step_at <= now() and i.resolved_at is null and ${mailIsGone(sql)}
+    where i.next_step_at <= now() and i.resolved_at is null and m.deleted_at is null and ${mailIsGone(sql)}
     order by i.next_step_at limit 1 for no key update of i skip locked`
   return row ?? null
 }
 
 export const nextStepDue = (sql: Sql): Promise<Due | null> =>
-  earliestDue(sql, sql`next_step_at`, sql`incidents i where next_step_at is not null and ${mailIsGone(sql)}`)
+  earliestDue(
+    sql,
+    sql`next_step_at`,
+    sql`incidents i where next_step_at is not null and ${mailIsGone(sql)}
+    and exists (select from monitors m where m.customer_id = i.customer_id and m.id = i.monitor_id and m.deleted_at is null)`,
+  )
 
 export async function readMonitorPolicy(sql: Sql, customerId: string, monitorId: string): Promise<EscalationPolicy | null> {
   const [row] = await sql<EscalationPolicy[]>`

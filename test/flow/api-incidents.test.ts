@@ -229,6 +229,21 @@ test('an incident is resolved by hand, once, and its waiting pages are dropped',
   expect(late).toMatchObject({ status: 200, body: { acknowledged_at: null } })
 })
 
+test('deleting a monitor ends also the incident that opens at the very moment', async () => {
+  const monitor = await newMonitor()
+  const deletion = Promise.withResolvers<{ status: number }>()
+  // As a judgement does: the state is locked from its first read to the commit.
+  const incident = await api.admin.begin(async (sql) => {
+    await sql`select from monitor_states where monitor_id = ${monitor.id} for update`
+    ask('DELETE', `/v1/monitors/${monitor.id}`).then(deletion.resolve, deletion.reject)
+    await expect.poll(async () => (await api.admin`select from pg_locks where not granted`).length).toBeGreaterThan(0)
+    return addIncident(sql, monitor, probes[1]?.id ?? '', 'DEL3')
+  })
+  expect((await deletion.promise).status).toBe(204)
+  expect((await ask('GET', `/v1/incidents/${incident.id}`)).body.resolved_at).not.toBeNull()
+  expect(await api.admin`select from pages where incident_id = ${incident.id} and state = 'pending'`).toHaveLength(0)
+})
+
 test('deleting a monitor ends its incident', async () => {
   const monitor = await newMonitor()
   const incident = await addIncident(api.admin, monitor, probes[1]?.id ?? '', 'DEL2')

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { MailscoutError } from '../../../common/errors.ts'
 import { jobStartMsMax } from '../../../common/limits.ts'
 import { uuidv7 } from '../../../common/runtime.ts'
-import { endIncidentByHand } from '../../flow/incident.ts'
+import { endOpenIncident } from '../../flow/incident.ts'
 import { moveTarget } from '../../flow/target.ts'
 import { announce } from '../../store/announce.ts'
 import type { Sql } from '../../store/connection.ts'
@@ -142,14 +142,8 @@ function addEndAndTest(app: ApiServer, context: ApiContext): void {
     async (request, reply) => {
       const whose = request.identity.customer_id
       await change(context, { request, reply, action: 'monitor.delete', whose }, async (sql) => {
-        const { id, customer_id, incident_id } = await monitorForChange(sql, whose, request.params.id)
-        if (incident_id !== null)
-          await endIncidentByHand(
-            context,
-            transactionOn(sql),
-            { customer_id, id: incident_id, monitor_id: id },
-            'monitor_deleted',
-          )
+        const { id, customer_id } = await monitorForChange(sql, whose, request.params.id)
+        await endOpenIncident(context, transactionOn(sql), { customer_id, monitor_id: id }, 'monitor_deleted')
         await deleteMonitor(sql, customer_id, id)
         await announce(sql, 'assign')
         return { body: null, object: `monitor ${id}`, customer_id }
