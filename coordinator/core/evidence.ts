@@ -140,7 +140,7 @@ export type Effect =
       votes: VoteView[]
     }
   /** An unconfirmed incident has found its quorum. */
-  | { kind: 'confirm_incident'; since_ms: number; flapping: boolean; votes: VoteView[] }
+  | { kind: 'confirm_incident'; since_ms: number; last_good_ms: number | null; flapping: boolean; votes: VoteView[] }
   /** Nobody has been told of the open incident, and meanwhile it is one of a series no longer. */
   | { kind: 'series_over' }
   /** It was over before we heard of it: opened and resolved in one. `withheld`: the hour has its notices, and this one wakes nobody. */

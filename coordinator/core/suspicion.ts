@@ -146,7 +146,7 @@ function declareDown(state: MonitorState, suspicion: Suspicion, evidence: Eviden
   const effect: Effect =
     state.incident === null
       ? openEffect('down', suspicion, evidence, votes, flapping)
-      : { kind: 'confirm_incident', since_ms: suspicion.since_ms, flapping, votes: votes.map(viewOf) }
+      : { kind: 'confirm_incident', ...outageAsKnown(suspicion, evidence, votes, flapping) }
   const incident = { ...newIncident('down', suspicion.since_ms, nowMs), flapping }
   const down = { ...state, suspicion: null, hedge: null, incident, late: null }
   return {
@@ -221,15 +221,15 @@ function openEffect(
   votes: CastVote[],
   flapping: boolean,
 ): Effect {
-  return {
-    kind: 'open_incident',
-    incident_kind: kind,
-    since_ms: suspicion.since_ms,
-    last_good_ms: lastGoodMs(evidence, suspicion.since_ms),
-    flapping,
-    votes: votes.map(viewOf),
-  }
+  return { kind: 'open_incident', incident_kind: kind, ...outageAsKnown(suspicion, evidence, votes, flapping) }
 }
+
+const outageAsKnown = ({ since_ms }: Suspicion, evidence: Evidence, votes: CastVote[], flapping: boolean) => ({
+  since_ms,
+  last_good_ms: lastGoodMs(evidence, since_ms),
+  flapping,
+  votes: votes.map(viewOf),
+})
 
 /** Puts a probe of the pool in the place of each lost vantage whose vote is out. Its vote counts as missing from then on. */
 function replaceLost(suspicion: Suspicion, rules: MonitorRules, evidence: Evidence, nowMs: number) {

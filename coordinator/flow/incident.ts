@@ -75,9 +75,10 @@ export async function confirmOpenIncident(
   effect: Confirmation,
 ): Promise<void> {
   const { customer_id } = monitor
-  const { since_ms, flapping, votes } = effect
+  const { since_ms, last_good_ms, flapping, votes } = effect
   const cause = await findCause(tx, monitor, votes)
-  await tx.confirmIncident({ customer_id, id: incidentId, since_at: since_ms, flapping, cause, vantages: votes })
+  const times = { since_at: since_ms, last_good_at: last_good_ms }
+  await tx.confirmIncident({ customer_id, id: incidentId, ...times, flapping, cause, vantages: votes })
   await logIncidentEvent(context, tx, { customer_id, id: incidentId }, monitor.now_ms, 'confirmed', {
     cause,
     votes,

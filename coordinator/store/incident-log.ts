@@ -90,14 +90,25 @@ export async function codeIsFree(sql: Sql, code: string): Promise<boolean> {
   return rows.length === 0
 }
 
-/** The incident becomes the customer's: whoever acknowledged the question has not acknowledged the answer. */
+/**
+ * The incident becomes the customer's: whoever acknowledged the question has not acknowledged the answer. Where no good test is known any
+ * more, the one that was known when it opened stays.
+ */
 export async function confirmIncident(
   sql: Sql,
-  incident: { customer_id: string; id: string; since_at: number; flapping: boolean; cause: Cause; vantages: VoteView[] },
+  incident: {
+    customer_id: string
+    id: string
+    since_at: number
+    last_good_at: number | null
+    flapping: boolean
+    cause: Cause
+    vantages: VoteView[]
+  },
 ): Promise<void> {
   await sql`
     update incidents set kind = 'down', down_at = now(), acknowledged_at = null, acknowledged_by = null, since_at = ${incident.since_at},
-      flapping = ${incident.flapping}, cause = ${sql.json(incident.cause)}, vantages = ${sql.json(incident.vantages)}
+      last_good_at = coalesce(${incident.last_good_at}, last_good_at), flapping = ${incident.flapping}, cause = ${sql.json(incident.cause)}, vantages = ${sql.json(incident.vantages)}
     where customer_id = ${incident.customer_id} and id = ${incident.id}`
 }
 

@@ -44,6 +44,19 @@ describe('from results to an incident', () => {
     expect((await monitor.state()).decision).toBe('down')
   })
 
+  test('a silence that turns out to be an outage began after the last good test, as far as is known', async () => {
+    const monitor = await WatchedMonitor.create(own, { regions: ['eu', 'us'], settings: { period_s: 1200 } })
+    await monitor.sql`update assignments set assigned_at = now() - interval '1 day' where monitor_id = ${monitor.id}`
+    await monitor.report('eu', [{ outcome: 'ok', agoS: 4000, cause: 'open' }])
+    await monitor.report('us', [{ outcome: 'ok', agoS: 3900, cause: 'open' }])
+    await monitor.sql`update monitor_states set judge_at = now() where monitor_id = ${monitor.id}`
+    await monitor.judge()
+    expect(await monitor.incidents()).toMatchObject([{ kind: 'unconfirmed' }])
+    await monitor.goDown()
+    const [incident] = await monitor.incidents()
+    expect(incident).toMatchObject({ kind: 'down', last_good_at: monitor.startMs - 3_900_000 })
+  })
+
   test('judging again and again adds nothing', async () => {
     const monitor = await WatchedMonitor.create(own)
     await monitor.goDown()

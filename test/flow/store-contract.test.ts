@@ -204,13 +204,28 @@ onBothStores((stage) => {
       const acknowledge = () => within((tx) => tx.acknowledgeIncident({ customer_id: customerId(), id }, 'Alice'))
       expect([await acknowledge(), await acknowledge()]).toEqual([true, false])
       expect(await stage.ground.incidents()).toMatchObject([{ acknowledged_by: 'Alice', next_step_at: null }])
-      const confirmed = { customer_id: customerId(), id, since_at: due_ms - 5000, flapping: true, cause, vantages: [] }
+      const times = { since_at: due_ms - 5000, last_good_at: due_ms - 9000 }
+      const confirmed = { customer_id: customerId(), id, ...times, flapping: true, cause, vantages: [] }
       await within((tx) => tx.confirmIncident(confirmed))
       expect(await stage.ground.incidents()).toMatchObject([
         { kind: 'down', acknowledged_at: null, acknowledged_by: null, since_at: due_ms - 5000, flapping: true },
       ])
+      expect(await stage.ground.incidents()).toMatchObject([times])
       await within((tx) => tx.endIncidentSeries(customerId(), id))
       expect(await stage.ground.incidents()).toMatchObject([{ kind: 'down', flapping: false }])
+    })
+
+    test('keeps the good test that was known as it opened where none is known as it is confirmed', async () => {
+      const nowMs = await stage.ground.nowMs()
+      const id = newId()
+      const opened = { since_at: nowMs, last_good_at: nowMs - 9000, opened_at: nowMs }
+      const said = { flapping: false, cause, vantages: [] }
+      await within((tx) =>
+        tx.insertIncident({ ...stage.ground.monitor, id, code: 'K7QX', kind: 'unconfirmed', ...opened, ...said }),
+      )
+      const confirmed = { customer_id: customerId(), id, since_at: nowMs - 1000, last_good_at: null, ...said }
+      await within((tx) => tx.confirmIncident(confirmed))
+      expect(await stage.ground.incidents()).toMatchObject([{ kind: 'down', since_at: nowMs - 1000, last_good_at: nowMs - 9000 }])
     })
 
     test('knows which of its mails are back late until its log has them, and may be given another cause', async () => {
@@ -285,7 +300,7 @@ onBothStores((stage) => {
       expect((await look()).fleet.failing).toBe(before)
       await within(async (tx) => tx.closeIncident(customerId(), old, await tx.nowMs()))
       const id = await open('unconfirmed', windowMs + 1000)
-      const confirmed = { customer_id: customerId(), id, since_at: 0, flapping: false, cause, vantages: [] }
+      const confirmed = { customer_id: customerId(), id, since_at: 0, last_good_at: null, flapping: false, cause, vantages: [] }
       await within((tx) => tx.confirmIncident(confirmed))
       expect((await look()).fleet.failing).toBe(before + 1)
     })
@@ -313,6 +328,7 @@ onBothStores((stage) => {
         customer_id: customerId(),
         id: await open('unconfirmed'),
         since_at: 0,
+        last_good_at: null,
         flapping: false,
         cause,
         vantages: [],

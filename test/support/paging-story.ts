@@ -135,9 +135,9 @@ export class PagingStory {
 
   async #carryOut(what: string, tx: Transaction, monitor: ClaimedMonitor): Promise<string | null> {
     const nowMs = this.#runtime.wallMs()
-    const known = { since_ms: nowMs - 60_000, flapping: false, votes: failing }
+    const known = { since_ms: nowMs - 60_000, last_good_ms: null, flapping: false, votes: failing }
     const opening = (incident_kind: 'down' | 'unconfirmed'): Extract<Effect, { kind: 'open_incident' }> => ({
-      ...{ kind: 'open_incident', incident_kind, last_good_ms: null, ...known },
+      ...{ kind: 'open_incident', incident_kind, ...known },
     })
     const { incident_id } = monitor
     if (what === 'down' || what === 'unconfirmed') return await openIncident(this.#context, tx, monitor, opening(what))
@@ -145,7 +145,6 @@ export class PagingStory {
       await recordPastIncident(this.#context, tx, monitor, {
         kind: 'past_incident',
         ...known,
-        last_good_ms: null,
         withheld: false,
         ...{ last_fail_ms: known.since_ms, first_pass_ms: null, ended_ms: nowMs },
       })

@@ -50,9 +50,11 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
       const down_at = incident.kind === 'down' ? incident.opened_at : null
       tx.write(incidents, incident.id, { ...incident, ...untouched, ...end, down_at, monitor_name })
     },
-    confirmIncident: async ({ id, since_at, flapping, cause, vantages }) => {
+    confirmIncident: async ({ id, since_at, last_good_at, flapping, cause, vantages }) => {
       const untouched = { acknowledged_at: null, acknowledged_by: null }
-      await change(id, { kind: 'down', down_at: tx.startedMs, ...untouched, since_at, flapping, cause, vantages })
+      const known = last_good_at ?? tx.read(incidents, id)?.last_good_at ?? null
+      const times = { down_at: tx.startedMs, since_at, last_good_at: known }
+      await change(id, { kind: 'down', ...times, ...untouched, flapping, cause, vantages })
     },
     endIncidentSeries: async (_customerId, id) => {
       await change(id, { flapping: false })
