@@ -1,4 +1,6 @@
 /** When outages began and ended, as far as tests can tell, and since when a monitor is watched. */
+import { dayMs } from '../../common/durations.ts'
+import { resultAgeMsMax } from '../../common/limits.ts'
 import type { Incident } from '../core/availability.ts'
 import type { Sql } from './connection.ts'
 
@@ -38,9 +40,12 @@ export async function recordOutageEnd(sql: Sql, customerId: string, incidentId: 
 /** Incidents of one monitor beyond this number are too many for one answer. */
 export const incidentsMax = 5_000
 
+/** An outage is opened so long after its end at the latest: results are taken until they are as old, and then it is judged. */
+const openedAfterMs = resultAgeMsMax + dayMs
+
 /**
- * Oldest first, the newest `incidentsMax` of those that touch the period. One incident follows another, so of those that were
- * opened before it only the last can reach into it; one that opens soon after may have begun within.
+ * Oldest first, the newest `incidentsMax` of those that touch the period. One that was heard of after the period may have been within
+ * it, and also while an older one goes on.
  */
 export async function incidentsBetween(
   sql: Sql,
@@ -54,8 +59,7 @@ export async function incidentsBetween(
     select kind, last_good_at as last_good_ms, since_at as since_ms, opened_at as opened_ms, last_fail_at as last_fail_ms,
       first_pass_at as first_pass_ms, resolved_at as resolved_ms
     from incidents
-    where ${ofMonitor} and opened_at <= ${toMs}::timestamptz + interval '1 day'
-      and opened_at >= coalesce((select max(opened_at) from incidents where ${ofMonitor} and opened_at < ${fromMs}), ${fromMs})
+    where ${ofMonitor} and opened_at <= ${toMs + openedAfterMs} and (resolved_at is null or resolved_at >= ${fromMs})
     order by opened_at desc limit ${incidentsMax}`
   return rows.toReversed()
 }

@@ -128,28 +128,18 @@ describe('availability', () => {
   let watched: Json
   const ask10Days = async (query = period) => ask('GET', `/v1/monitors/${watched.id}/availability?${query}`)
 
+  /** Hours; `heard`: where it was over before it was heard of. */
+  const add = async (code: string, good: number, since: number, fail: number, pass: number, heard?: number) => {
+    const names = { id: newId(), customer_id: customerId, monitor_id: watched.id, code, kind: 'down' as const }
+    const times = { since_at: at(since), last_good_at: at(good), opened_at: at(heard ?? since + 0.3) }
+    const end = { last_fail_at: at(fail), first_pass_at: at(pass), resolved_at: at(heard ?? pass) }
+    const cause = { outcome: 'timeout' as const, text: 'mail accepted, not back in 10 min', place: null }
+    await insertIncident(api.admin, { ...names, ...times, flapping: false, cause, vantages: [], end })
+  }
+
   beforeAll(async () => {
     watched = await addMonitor('watched')
     await api.admin`update monitor_states set watched_since = ${at(40)} where monitor_id = ${watched.id}`
-    const cause = { outcome: 'timeout', text: 'mail accepted, not back in 10 min', place: null } as never
-    const add = async (code: string, good: number, since: number, fail: number, pass: number) => {
-      const id = newId()
-      const times = { since_at: at(since), last_good_at: at(good), opened_at: at(since + 0.3) }
-      await insertIncident(api.admin, {
-        id,
-        customer_id: customerId,
-        monitor_id: watched.id,
-        code,
-        kind: 'down',
-        flapping: false,
-        cause,
-        vantages: [],
-        ...times,
-      })
-      await api.admin`
-        update incidents set last_fail_at = ${at(fail)}, first_pass_at = ${at(pass)}, resolved_at = ${at(pass)} where id = ${id}`
-      return id
-    }
     await add('OLD1', 10, 11, 12, 13)
     await add('OUT2', 100, 101, 103, 104)
     await add('OUT3', 200, 201, 202, 204)
@@ -180,6 +170,19 @@ describe('availability', () => {
       maintenance_s: 10 * 3600,
       down_min_s: 3600,
       down_max_s: 2 * 3600,
+      outages: 1,
+    })
+  })
+
+  test('counts what was heard of days after the period, and what was open as something older was heard of', async () => {
+    await add('LONG', 300, 301, 340, 341)
+    await add('PAST', 149, 150, 160, 161, 310)
+    expect((await ask10Days(`from=${isoTime(at(155))}&to=${isoTime(at(170))}`)).body).toMatchObject({
+      down_min_s: 5 * 3600,
+      outages: 1,
+    })
+    expect((await ask10Days(`from=${isoTime(at(320))}&to=${isoTime(at(350))}`)).body).toMatchObject({
+      down_min_s: 20 * 3600,
       outages: 1,
     })
   })
