@@ -6,12 +6,21 @@
  *                                       └──────────────── passes return ◄─────────────┘
  */
 import { findBlocked } from './blocked.ts'
-import type { Effect, Evidence, Judgement, MonitorRules, MonitorState, VantageEvidence } from './evidence.ts'
+import type {
+  Effect,
+  Evidence,
+  Judgement,
+  MonitorRules,
+  MonitorState,
+  OpenIncident,
+  Suspicion,
+  VantageEvidence,
+} from './evidence.ts'
 import { witnesses } from './failure-domain.ts'
 import { withNotices } from './flapping.ts'
 import { hedge } from './hedge.ts'
 import { judgeIncident } from './incident.ts'
-import { findPastOutage, hasLateNews, judgeLateNews, tellPastOutage } from './past-outage.ts'
+import { judgeLateNews, type PastOutage, tellPastOutages, withLateNews } from './past-outage.ts'
 import { judgeSuspicion, newIncident, openSuspicion, turn } from './suspicion.ts'
 import { isPass, staleAfterMs, standingVerdict, type Verdict, verdictOf } from './verdict.ts'
 import { castVote, viewOf } from './votes.ts'
@@ -78,28 +87,81 @@ export function judgeInTurns(
 
 function judgeOnce(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Judgement {
   if (!state.watched) return judgePending(state, evidence, nowMs)
-  if (state.incident?.kind === 'down') return judgeIncident({ ...state, late: null }, state.incident, rules, evidence, nowMs)
-  const aware = { ...state, late: hasLateNews(state, evidence) ? (state.late ?? { seen_ms: nowMs }) : null }
+  const aware = withLateNews(state, evidence, nowMs)
+  if (aware.incident?.kind === 'down') return judgeLasting(aware, aware.incident, rules, evidence, nowMs)
   const suspicion = state.suspicion ?? openSuspicion(state, rules, evidence, nowMs)
   if (suspicion === null) return judgeStanding(aware, rules, evidence, nowMs)
   const judgement = judgeSuspicion(aware, suspicion, rules, evidence, nowMs)
-  const isSettled = judgement.state.suspicion === null && judgement.state.incident === null
-  return isSettled ? withPastOutage(judgement, state, rules, evidence, nowMs) : judgement
+  const { incident } = judgement.state
+  if (incident?.kind === 'down') return declared(judgement, incident, aware, suspicion, rules, evidence, nowMs)
+  const isSettled = judgement.state.suspicion === null && incident === null
+  return isSettled ? withPastOutages(judgement, state, rules, evidence, nowMs) : judgement
 }
 
 /** The question is answered: mail returns. What was told of late may show that it did not, before. */
-function withPastOutage(
+function withPastOutages(
   judgement: Judgement,
   before: MonitorState,
   rules: MonitorRules,
   evidence: Evidence,
   nowMs: number,
+  isToTell = (_: PastOutage, _endedMs: number): boolean => true,
 ): Judgement {
-  const past = findPastOutage(before, rules, evidence)
-  if (past === null) return { ...judgement, state: { ...judgement.state, late: null } }
-  const told = tellPastOutage(judgement.state, past, rules, evidence, nowMs)
-  const reason = 'over_before_heard'
-  return { ...judgement, state: { ...told.state, reason }, effects: [...judgement.effects, ...told.effects] }
+  const known = withNotices(evidence, judgement.effects, nowMs)
+  const told = tellPastOutages(before, rules, known, nowMs, isToTell)
+  const settled_all_ms = Math.max(judgement.state.settled_all_ms, told.state.settled_all_ms)
+  const reason = told.effects.length > 0 && before.incident?.kind !== 'down' ? 'over_before_heard' : judgement.state.reason
+  return {
+    ...judgement,
+    state: { ...judgement.state, settled_all_ms, reason, late: null },
+    effects: [...judgement.effects, ...told.effects],
+  }
+}
+
+/** Mail is gone. What was gone before that, and is known to the end, is told first, so that it counts as a notice. */
+function declared(
+  judgement: Judgement,
+  incident: OpenIncident,
+  before: MonitorState,
+  suspicion: Suspicion,
+  rules: MonitorRules,
+  evidence: Evidence,
+  nowMs: number,
+): Judgement {
+  const earlier = judgeLateNews({ ...before, incident }, rules, evidence, nowMs)
+  const { settled, settled_all_ms, late } = earlier.state
+  const asked = { ...before, settled, settled_all_ms }
+  const known = withNotices(evidence, earlier.effects, nowMs)
+  const next = earlier.effects.length === 0 ? judgement : judgeSuspicion(asked, suspicion, rules, known, nowMs)
+  return {
+    ...next,
+    state: { ...next.state, settled, settled_all_ms, late },
+    effects: [...earlier.effects, ...next.effects],
+  }
+}
+
+/** An incident is open. Of what came before it, some may be told of only now; when it ends, nothing is waited for any more. */
+function judgeLasting(
+  state: MonitorState,
+  incident: OpenIncident,
+  rules: MonitorRules,
+  evidence: Evidence,
+  nowMs: number,
+): Judgement {
+  const earlier = judgeLateNews(state, rules, evidence, nowMs)
+  const known = withNotices(evidence, earlier.effects, nowMs)
+  const judgement = judgeIncident(earlier.state, incident, rules, known, nowMs)
+  const isBefore = (_: PastOutage, endedMs: number) => endedMs < incident.since_ms
+  const last =
+    judgement.state.incident === null
+      ? withPastOutages(judgement, earlier.state, rules, known, nowMs, isBefore)
+      : { ...judgement, wake_ms: earliest(judgement.wake_ms, earlier.wake_ms) }
+  return { ...last, effects: [...earlier.effects, ...last.effects] }
+}
+
+const earliest = (...times: (number | null)[]): number | null => {
+  const known = times.filter((atMs) => atMs !== null)
+  return known.length === 0 ? null : Math.min(...known)
 }
 
 /** Somebody ended the incident by hand: what was known of it opens no new one. */

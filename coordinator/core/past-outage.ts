@@ -4,11 +4,11 @@
  */
 import { answerMs } from './asking.ts'
 import type { Effect, Evidence, MonitorRules, MonitorState, VantageEvidence } from './evidence.ts'
-import { isSeries } from './flapping.ts'
+import { isSeries, withNotices } from './flapping.ts'
 import { recovered } from './incident.ts'
 import { settledMs } from './question.ts'
 import { quorumFails } from './quorum.ts'
-import { isRetestAwaited, lastGoodMs, openSuspicion, settleKnown } from './suspicion.ts'
+import { isRetestAwaited, lastGoodMs, openSuspicion, settleKnown, settleUpTo } from './suspicion.ts'
 import { isFailure, isPass, type TestFact, verdictOf } from './verdict.ts'
 import { type CastVote, castVote, hardFailureLasted, isStale, suspicionVotes, tallyVotes, viewOf } from './votes.ts'
 
@@ -24,9 +24,16 @@ const unsettledFailures = (state: MonitorState, vantage: VantageEvidence): TestF
   return vantage.tests.filter(({ outcome, started_ms }) => isFailure(outcome) && started_ms > afterMs)
 }
 
-/** Failures were told of late, and some are not settled. */
-export const hasLateNews = (state: MonitorState, { vantages, late_since_ms }: Evidence): boolean =>
-  late_since_ms !== null && vantages.some((vantage) => unsettledFailures(state, vantage).length > 0)
+/** Failures were told of late, and some that were sent before that moment are not settled. */
+const hasLateNews = (state: MonitorState, { vantages, late_since_ms }: Evidence, beforeMs = Number.POSITIVE_INFINITY): boolean =>
+  late_since_ms !== null &&
+  vantages.some((vantage) => unsettledFailures(state, vantage).some(({ started_ms }) => started_ms < beforeMs))
+
+/** The state with what is known of late news, and since when. While an outage lasts, only what came before it can be another one. */
+export function withLateNews(state: MonitorState, evidence: Evidence, nowMs: number): MonitorState {
+  const beforeMs = state.incident?.kind === 'down' ? state.incident.since_ms : undefined
+  return { ...state, late: hasLateNews(state, evidence, beforeMs) ? (state.late ?? { seen_ms: nowMs }) : null }
+}
 
 /** The first moment at which what is known now would have been a quorum, of the failures that are not settled; null: at none. */
 export function findPastOutage(state: MonitorState, rules: MonitorRules, evidence: Evidence): PastOutage | null {
@@ -61,33 +68,44 @@ function asOf(evidence: Evidence, atMs: number): Evidence {
   return { ...evidence, vantages: evidence.vantages.map(known), pool: [] }
 }
 
-/** Opened and resolved at once. */
-export function tellPastOutage(
+/**
+ * Those that were over, in order, each opened and resolved at once. `isToTell`: in what is known it has ended, and nothing of it is out
+ * any more. Each settles the failures until its end, so that they become fewer with each.
+ */
+export function tellPastOutages(
   state: MonitorState,
-  past: PastOutage,
   rules: MonitorRules,
   evidence: Evidence,
   nowMs: number,
+  isToTell: (past: PastOutage, endedMs: number) => boolean,
 ): { state: MonitorState; effects: Effect[] } {
-  const { since_ms, decided_ms, votes } = past
+  const told = { state, effects: [] as Effect[] }
+  for (;;) {
+    const past = findPastOutage(told.state, rules, evidence)
+    if (past === null) return told
+    const known = withNotices(evidence, told.effects, nowMs)
+    const effect = pastIncident(past, rules, known, nowMs)
+    if (!isToTell(past, effect.ended_ms)) return told
+    told.effects.push(effect)
+    // What is still to come of it, from vantages that are heard later, is the same outage.
+    told.state = { ...told.state, settled_all_ms: Math.max(told.state.settled_all_ms, effect.ended_ms, past.decided_ms) }
+  }
+}
+
+function pastIncident(
+  { since_ms, decided_ms, votes }: PastOutage,
+  rules: MonitorRules,
+  evidence: Evidence,
+  nowMs: number,
+): Extract<Effect, { kind: 'past_incident' }> {
   const first_pass_ms = firstPassMs(decided_ms, rules, evidence)
   const ended_ms = Math.min(nowMs, first_pass_ms ?? nowMs)
   const last_good_ms = lastGoodMs(evidence, since_ms)
   const last_fail_ms = lastFailMs(since_ms, ended_ms, evidence, nowMs)
   return {
-    state: {
-      ...state,
-      late: null,
-      // What is still to come of it, from vantages that are heard later, is the same outage.
-      settled_all_ms: Math.max(state.settled_all_ms, ended_ms),
-    },
-    effects: [
-      {
-        ...{ kind: 'past_incident', since_ms, last_good_ms, last_fail_ms, first_pass_ms, ended_ms },
-        withheld: isSeries(evidence, nowMs),
-        votes: votes.map(viewOf),
-      },
-    ],
+    ...{ kind: 'past_incident', since_ms, last_good_ms, last_fail_ms, first_pass_ms, ended_ms },
+    withheld: isSeries(evidence, nowMs),
+    votes: votes.map(viewOf),
   }
 }
 
@@ -127,8 +145,8 @@ const votesSince = (sinceMs: number, rules: MonitorRules, { vantages }: Evidence
   vantages.filter(({ planned }) => planned).map((vantage) => castVote(vantage, sinceMs, null, rules, nowMs))
 
 /**
- * Nothing is suspected now, and failures were told of late. They are kept until mail is seen to return and no news can be out any more:
- * every vantage is there, and has had the time to answer.
+ * Failures were told of late, and nothing is suspected now, or an outage lasts that began after them. They are kept until what they tell
+ * of is over and no news can be out any more: every vantage is there, and has had the time to answer.
  */
 export function judgeLateNews(
   state: MonitorState,
@@ -136,19 +154,27 @@ export function judgeLateNews(
   evidence: Evidence,
   nowMs: number,
 ): { state: MonitorState; effects: Effect[]; wake_ms: number | null } {
-  const { late } = state
+  const { late, incident } = state
   if (late === null) return { state, effects: [], wake_ms: null }
-  const past = findPastOutage(state, rules, evidence)
   const givenUpMs = late.seen_ms + answerMs(rules)
-  const isHeard = nowMs >= givenUpMs || !isBeingTold(past, rules, evidence, nowMs)
-  if (past !== null && isHeard && isOver(past, rules, evidence, nowMs)) {
-    const told = tellPastOutage(state, past, rules, evidence, nowMs)
-    return { state: settleKnown(told.state, evidence), effects: told.effects, wake_ms: null }
-  }
+  const lasting = incident?.kind === 'down' ? incident : null
+  const isPast = (past: PastOutage, endedMs: number): boolean =>
+    lasting === null ? isOver(past, rules, evidence, nowMs) : endedMs < lasting.since_ms
+  const { state: told, effects } = tellPastOutages(
+    state,
+    rules,
+    evidence,
+    nowMs,
+    (past, endedMs) => isPast(past, endedMs) && (nowMs >= givenUpMs || !isBeingTold(past, rules, evidence, nowMs)),
+  )
+  const next = withLateNews(told, evidence, nowMs)
+  if (next.late === null) return { state: next, effects, wake_ms: null }
   const newsIsOut = evidence.vantages.some(({ planned, lost }) => planned && lost)
-  if (past === null && !newsIsOut && nowMs >= givenUpMs)
-    return { state: settleKnown({ ...state, late: null }, evidence), effects: [], wake_ms: null }
-  return { state, effects: [], wake_ms: Math.max(givenUpMs, nowMs + lookAgainMs) }
+  const isAwaited = lasting === null && findPastOutage(next, rules, evidence) !== null
+  if (isAwaited || newsIsOut || nowMs < givenUpMs)
+    return { state: next, effects, wake_ms: Math.max(givenUpMs, nowMs + lookAgainMs) }
+  const settled = lasting === null ? settleKnown(next, evidence) : settleUpTo(lasting.since_ms - 1, next, evidence)
+  return { state: { ...settled, late: null }, effects, wake_ms: null }
 }
 
 const lookAgainMs = 30_000

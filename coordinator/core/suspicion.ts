@@ -148,7 +148,7 @@ function declareDown(state: MonitorState, suspicion: Suspicion, evidence: Eviden
       ? openEffect('down', suspicion, evidence, votes, flapping)
       : { kind: 'confirm_incident', ...outageAsKnown(suspicion, evidence, votes, flapping) }
   const incident = { ...newIncident('down', suspicion.since_ms, nowMs), flapping }
-  const down = { ...state, suspicion: null, hedge: null, incident, late: null }
+  const down = { ...state, suspicion: null, hedge: null, incident }
   return {
     state: turn(down, 'down', flapping ? 'flapping' : 'quorum_fails', nowMs),
     effects: [effect],

@@ -97,6 +97,51 @@ describe('what was over before we heard of it, told a result at a time beside a 
   })
 })
 
+describe('more than one outage in one absence', () => {
+  test('is told one by one, each with its own record', async () => {
+    const monitor = await WatchedMonitor.create(own, { regions: ['eu', 'us'] })
+    for (const [region, phaseMin] of [
+      ['eu', 0],
+      ['us', 6],
+    ] as const)
+      await monitor.report(region, spooled(monitor, 'xxx.....xxx..........', phaseMin), { controls: controlsOf(monitor) })
+    await monitor.judge()
+    expect(await kinds(monitor)).toEqual(['past', 'past'])
+    const times = (await monitor.incidents()).map(({ since_at, last_fail_at, first_pass_at }) =>
+      [since_at, last_fail_at, first_pass_at].map((atMs) => Math.round(minuteOf(monitor, atMs))),
+    )
+    expect(times).toEqual([
+      [0, 46, 60],
+      [160, 206, 220],
+    ])
+    expect((await monitor.state()).state).toMatchObject({ decision: 'up', late: null })
+  })
+
+  test('is told also beside one that goes on, with two notices before it in the log alone', async () => {
+    const monitor = await WatchedMonitor.create(own)
+    const tell = async (region: string, fates: string, phaseMin: number) => {
+      await monitor.report(region, spooled(monitor, fates, phaseMin), { controls: controlsOf(monitor) })
+      await monitor.judge()
+    }
+    await tell('eu', 'xxx...........xxxxxxx', 0)
+    await tell('us', 'xxx...xxx.....xxxxxxx', 6)
+    expect(await kinds(monitor)).toEqual(['past', 'down'])
+    await tell('ap', 'xxx...xxx.....xxxxxxx', 13)
+    expect(await kinds(monitor)).toEqual(['past', 'down'])
+    expect(await count(monitor, 'page_suppressed_by_flapping')).toBe(1)
+    const since = (await monitor.incidents()).map(({ since_at, resolved_at }) => [
+      Math.round(minuteOf(monitor, since_at)),
+      resolved_at === null,
+    ])
+    expect(since).toEqual([
+      [0, false],
+      [280, true],
+      [126, false],
+    ])
+    expect((await monitor.state()).state).toMatchObject({ decision: 'down', late: null })
+  })
+})
+
 describe('the record of what was over before we heard of it', () => {
   test('has it end when the customer is told it did, though one region fails on by itself', async () => {
     const monitor = await WatchedMonitor.create(own)
