@@ -17,6 +17,7 @@ import { escalateNext } from './flow/escalate.ts'
 import { reviewFleet } from './flow/fleet.ts'
 import { judgeNext } from './flow/judge.ts'
 import { Outgoing, type SendContext, sendNextPage } from './flow/send-pages.ts'
+import { surveyNext } from './flow/surveys.ts'
 import { startWorker, type Worker } from './flow/worker.ts'
 import { createGateways } from './gateways/config.ts'
 import { startHub } from './hub/server.ts'
@@ -33,6 +34,7 @@ import { nextStepDue } from './store/incident-log.ts'
 import { nextJudgementDue } from './store/judging.ts'
 import { nextPageDue } from './store/outbox.ts'
 import { beat, signOff } from './store/probe-link.ts'
+import { nextSurveyDue } from './store/surveys.ts'
 import { version } from './version.ts'
 
 export type RunningCoordinator = {
@@ -172,7 +174,7 @@ async function startWorkers(context: DatabaseContext & SendContext): Promise<() 
   const { database, runtime, logger } = context
   const start = (name: string, concurrency: number, runOne: () => Promise<boolean>, nextDue: () => Promise<Due | null>) =>
     startWorker({ name, runtime, logger, concurrency, runOne, nextDue })
-  const workers: Record<'assign' | 'judge' | 'escalate' | 'pages', Worker> = {
+  const workers: Record<'assign' | 'judge' | 'escalate' | 'pages' | 'surveys', Worker> = {
     assign: start(
       'assign',
       1,
@@ -196,6 +198,12 @@ async function startWorkers(context: DatabaseContext & SendContext): Promise<() 
       pagesAtOnce,
       () => sendNextPage(context),
       () => nextPageDue(database.system),
+    ),
+    surveys: start(
+      'surveys',
+      1,
+      () => surveyNext(context),
+      () => nextSurveyDue(database.system),
     ),
   }
   const stopWorkers = async () => {

@@ -30,6 +30,7 @@ import {
   type Proof,
   recordProofs,
 } from '../store/ingest.ts'
+import { ingestRouteTests } from './route-tests.ts'
 
 export type Refusal = { id: string; code: ErrorCode; detail: string }
 export type ReportingProbe = { id: string; region: string }
@@ -85,6 +86,7 @@ export async function ingestBatch(
   })
   // Not in the transaction: commits that notify wait for each other. Who is not acknowledged sends again, and then this is told again.
   await announceResults(system, admitted)
+  refused.push(...(await ingestRouteTests(context, probe, batch)))
   for (const refusal of refused) context.logger.warn({ probe: probe.id, ...refusal }, 'a record was refused')
   return refused
 }

@@ -19,7 +19,7 @@ export function findHoldings(sql: Sql, probeId: string, monitorIds: string[]): P
 export async function findGivenJobs(sql: Sql, probeId: string, jobIds: string[]): Promise<Map<string, GivenJob>> {
   if (jobIds.length === 0) return new Map()
   const rows = await sql<GivenJob[]>`
-    select j.id, j.customer_id, j.monitor_id, j.generation,
+    select j.id, j.customer_id, j.monitor_id, j.cause, j.generation,
       case when ${ofTarget(sql, sql`j`, sql`m.target_generation`)} then ${targetDomain(sql)} end as target_domain
     from jobs j join monitors m on m.customer_id = j.customer_id and m.id = j.monitor_id
     where j.id = any(${jobIds}::uuid[]) and j.probe_id = ${probeId}`

@@ -1,4 +1,5 @@
 /** What a judgement reads and writes. The monitor's state row is locked from the first read to the commit. */
+import type { JobCause } from '../../common/wire/test.ts'
 import type { Evidence, MonitorRules, MonitorState, VantageEvidence } from '../core/evidence.ts'
 import type { FailureDomain } from '../core/failure-domain.ts'
 import { noticeWindowMs } from '../core/flapping.ts'
@@ -262,7 +263,7 @@ export async function insertJob(
     customer_id: string
     monitor_id: string
     probe_id: string
-    cause: 'confirm' | 'open' | 'test_now'
+    cause: JobCause
     expires_in_ms: number
   },
 ): Promise<void> {

@@ -12,6 +12,8 @@ import { windowsOfMonitors } from './maintenance.ts'
 import { ofCustomer, olderThan, only, type Paging, type Whose } from './paging.ts'
 import { isLost } from './probes.ts'
 import { readProbeRecords } from './proofs.ts'
+import { type RouteRow, routesOfMonitors } from './routes.ts'
+import { deleteSurvey, insertSurvey } from './surveys.ts'
 import { leaveTarget } from './targets.ts'
 
 export type MonitorSettings = MonitorRules & {
@@ -54,6 +56,8 @@ export type MonitorRow = MonitorSettings & {
   standing: StandingTest[]
   /** The vantages whose address the target refuses by policy. */
   blocks: BlockRow[]
+  /** The ways to the target, where there are several. */
+  routes: RouteRow[]
   /** The database's clock when the row was read. */
   now_ms: number
 }
@@ -92,7 +96,7 @@ export const targetDomain = (sql: Sql) => sql`lower(split_part(m.target->>'addre
 export const ofTarget = (sql: Sql, row: Part, targetGeneration: Part): Part =>
   sql`coalesce(${row}.generation, 1) >= ${targetGeneration}`
 
-type BareMonitor = Omit<MonitorRow, 'standing' | 'maintenance' | 'blocks'> & { blocked: MonitorState['blocked'] }
+type BareMonitor = Omit<MonitorRow, 'standing' | 'maintenance' | 'blocks' | 'routes'> & { blocked: MonitorState['blocked'] }
 
 const bareMonitors = (sql: Sql) => sql`
   select m.id, m.customer_id, m.name, kind, target, period_s, timeout_s, slow_s, retest_wait_s, hard_confirm_s, open_period_s, vantages,
@@ -126,10 +130,12 @@ async function withStanding(sql: Sql, monitors: readonly BareMonitor[]): Promise
   const recordOf = await readProbeRecords(sql, rows.filter(isTold))
   const windows = await windowsOfMonitors(sql, monitors)
   const blocks = await blocksOfMonitors(sql, monitors)
+  const routes = await routesOfMonitors(sql, monitors)
   return monitors.map(({ blocked: _, ...monitor }) => ({
     ...monitor,
     maintenance: maintenanceAt(windows.get(monitor.id) ?? [], monitor.now_ms),
     blocks: blocks.get(monitor.id) ?? [],
+    routes: routes.get(monitor.id) ?? [],
     standing: (byMonitor.get(monitor.id) ?? []).map((row) => standingOf(row, monitor.target, recordOf)),
   }))
 }
@@ -171,6 +177,7 @@ export async function insertMonitor(sql: Sql, monitor: MonitorSettings & { id: s
   await sql`
     insert into monitor_states (customer_id, monitor_id, state, decision, decision_reason, decision_since)
     values (${monitor.customer_id}, ${monitor.id}, ${sql.json(state)}, ${state.decision}, ${state.reason}, ${state.decision_since_ms})`
+  await insertSurvey(sql, { customer_id: monitor.customer_id, monitor_id: monitor.id }, now_ms)
 }
 
 /**
@@ -210,6 +217,7 @@ export async function replaceMonitor(
 
 /** Without a state row nothing judges the monitor any more, whatever results still arrive. */
 export async function deleteMonitor(sql: Sql, customerId: string, id: string): Promise<void> {
+  await deleteSurvey(sql, { customer_id: customerId, monitor_id: id })
   await sql`delete from monitor_states where customer_id = ${customerId} and monitor_id = ${id}`
   await sql`
     update monitors set deleted_at = now(), assign_at = now(), generation = generation + 1

@@ -1,6 +1,7 @@
 /** What is kept, and what is forgotten, when the target of a monitor changes. Whose results speak of which target: monitors.ts, ofTarget. */
 import type { Span } from '../core/spans.ts'
 import type { Sql } from './connection.ts'
+import { forgetRoutes } from './routes.ts'
 
 type Named = { customer_id: string; monitor_id: string }
 
@@ -9,6 +10,7 @@ export async function leaveTarget(sql: Sql, { customer_id, monitor_id }: Named):
   const ofMonitor = sql`customer_id = ${customer_id} and monitor_id = ${monitor_id}`
   await sql`delete from probe_failures where ${ofMonitor}`
   await sql`delete from overdues where ${ofMonitor}`
+  await forgetRoutes(sql, { customer_id, monitor_id })
   await sql`
     insert into pending_spans (customer_id, monitor_id, start_at)
     select customer_id, monitor_id, now() from monitor_states

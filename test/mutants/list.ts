@@ -6,6 +6,7 @@ import { legsMutants } from './legs.ts'
 import type { Mutant } from './mutant.ts'
 import { commitMutants, pagingMutants } from './paging.ts'
 import { probeMutants } from './probe.ts'
+import { routeMutants } from './routes.ts'
 import { quorumMutants, verdictMutants } from './votes.ts'
 
 export const mutants: Mutant[] = [
@@ -20,5 +21,6 @@ export const mutants: Mutant[] = [
   ...pagingMutants,
   ...flowMutants,
   ...probeMutants,
+  ...routeMutants,
   ...legsMutants,
 ]

@@ -9,7 +9,6 @@ import type { Seats } from './seats.ts'
 
 export type SimJob = GivenJob & {
   probeId: string
-  cause: 'confirm' | 'open' | 'test_now'
   givenMs: number
   expiresMs: number
   sent: boolean

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { slotStartMs } from '../../common/timetable.ts'
-import type { TestResult } from '../../common/wire/test.ts'
-import { admit, type GivenJob, type Holding } from '../../coordinator/core/admission.ts'
+import type { RouteTest, TestResult } from '../../common/wire/test.ts'
+import { admit, admitRouteTest, type GivenJob, type Holding } from '../../coordinator/core/admission.ts'
 import { uuidOf } from '../support/plans.ts'
+import { routeTestOf } from '../support/probe-parts.ts'
 import { uptimeOf } from '../support/uptime.ts'
 
 const nowMs = Date.UTC(2026, 10, 23, 12)
@@ -18,7 +19,17 @@ const holding: Holding = {
   last_slot: 70,
 }
 const jobs = new Map<string, GivenJob>([
-  ['job', { id: 'job', customer_id: 'customer', monitor_id: uuidOf(1), target_domain: 'customer.example', generation: 2 }],
+  [
+    'job',
+    {
+      id: 'job',
+      customer_id: 'customer',
+      monitor_id: uuidOf(1),
+      target_domain: 'customer.example',
+      generation: 2,
+      cause: 'confirm',
+    },
+  ],
 ])
 
 const ofSlot = (slot: number, changes: Partial<TestResult> = {}): TestResult => {
@@ -85,5 +96,31 @@ describe('a result is refused', () => {
     ['that ended before it began', ofSlot(20, { finished_at: slotStartMs(holding, 20) }), 'RESULT_MALFORMED'],
   ])('%s', (_, result, code) => {
     expect(admit(result, [holding], jobs, nowMs)).toMatchObject({ code })
+  })
+})
+
+describe('mail over one route', () => {
+  const given = { customer_id: 'customer', monitor_id: uuidOf(1), target_domain: 'customer.example', generation: 2 }
+  const survey = new Map<string, GivenJob>([[uuidOf(77), { ...given, id: uuidOf(77), cause: 'routes' }]])
+  const recent = { started_at: nowMs - 2000, finished_at: nowMs - 1000 }
+
+  test('is no result, whatever its probe makes of it: a survey has none', () => {
+    const result = ofSlot(20, { ...job, job_id: uuidOf(77) })
+    expect(admit(result, [holding], survey, nowMs)).toMatchObject({ code: 'RESULT_FOREIGN' })
+  })
+
+  test.each<[string, Partial<RouteTest>, object]>([
+    ['is taken of a survey that was given', {}, { customer_id: 'customer', target_domain: 'customer.example' }],
+    ['is refused of another job', { job_id: uuidOf(78) }, { code: 'RESULT_FOREIGN' }],
+    ['is refused of another monitor', { monitor_id: uuidOf(2) }, { code: 'RESULT_FOREIGN' }],
+    ['is refused a week later', { started_at: nowMs - 8 * 86_400_000 }, { code: 'RESULT_TOO_OLD' }],
+    ['is refused where it ended before it began', { finished_at: nowMs - 3000 }, { code: 'RESULT_MALFORMED' }],
+  ])('%s', (_, changes, admission) => {
+    expect(admitRouteTest(routeTestOf(9, { ...recent, ...changes }), survey, nowMs)).toMatchObject(admission)
+  })
+
+  test('is refused of a job that asked for a vote', () => {
+    const confirmation = new Map<string, GivenJob>([[uuidOf(77), { ...given, id: uuidOf(77), cause: 'confirm' }]])
+    expect(admitRouteTest(routeTestOf(9, recent), confirmation, nowMs)).toMatchObject({ code: 'RESULT_FOREIGN' })
   })
 })
