@@ -171,6 +171,7 @@ function monitor({ index, name, address, decision, customer = 1 }: MonitorSpec):
     maintenance: null,
     verdicts: [],
     notices: [],
+    routes: [],
     detection_bound_s: 1660,
     detection_bound_now_s: decision === 'pending' ? null : 1660,
   }

@@ -31,6 +31,7 @@ export const sampleMonitor = (given: Partial<Monitor> = {}): Monitor => ({
     { probe_id: 'p2', probe_name: 'us-1', region: 'us', verdict: 'pass', at: at(90), reason: 'returned', rtt_ms: 1300 },
   ],
   notices: [],
+  routes: [],
   detection_bound_s: 1660,
   detection_bound_now_s: 1660,
   ...given,

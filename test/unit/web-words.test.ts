@@ -1,10 +1,11 @@
 /** What the dashboard says. */
 import { describe, expect, it } from 'vitest'
 import { problemSentence, readProblem } from '../../coordinator/web/api/problem.ts'
-import type { Decision } from '../../coordinator/web/api/resources.ts'
+import type { Decision, MonitorRoute } from '../../coordinator/web/api/resources.ts'
 import { eventWords } from '../../coordinator/web/words/events.ts'
 import { boundSentence, monitorFacts, plainFacts } from '../../coordinator/web/words/facts.ts'
 import { healthWords } from '../../coordinator/web/words/health.ts'
+import { routeMark, routeName, routeNote } from '../../coordinator/web/words/mail-routes.ts'
 import { decisionReason } from '../../coordinator/web/words/reasons.ts'
 import { explanation } from '../../coordinator/web/words/results.ts'
 import { keyFromHash, monitorHref, parseRoute } from '../../coordinator/web/words/routes.ts'
@@ -263,5 +264,23 @@ describe('addresses', () => {
     expect(keyFromHash('#key=ms_abc%2B1')).toBe('ms_abc+1')
     expect(keyFromHash('#key=')).toBeUndefined()
     expect(keyFromHash('#/monitors/key=1')).toBeUndefined()
+  })
+})
+
+describe('the routes to a target in words', () => {
+  const route = { mx: 'mx2.example.com', family: 'ipv6' as const, failing_since: null, tested_at: at(60), passed_at: at(3660) }
+  const refused = { failing_since: at(7200), outcome: 'refused' as const, words: '550 5.7.1 Relay access denied' }
+  it.each<[Pick<MonitorRoute, 'standing' | 'outcome' | 'words'> & Partial<MonitorRoute>, word: string, note: string]>([
+    [{ standing: 'ok', outcome: 'ok', words: null }, 'works', 'mail passed 1 h ago'],
+    [{ standing: 'failing', ...refused }, 'fails', 'since 01:26 UTC: refused (550 5.7.1 Relay access denied)'],
+    [{ standing: 'failing', ...refused, words: null }, 'fails', 'since 01:26 UTC: refused'],
+    [{ standing: 'unknown', outcome: null, words: null }, 'not known', 'last tested 1 min ago'],
+  ])('%o: %s, %s', (changes, word, note) => {
+    const shown = { ...route, ...changes }
+    expect([routeMark(shown.standing).word, routeName(shown), plain(routeNote(shown, nightMs))]).toEqual([
+      word,
+      'mx2.example.com over IPv6',
+      note,
+    ])
   })
 })

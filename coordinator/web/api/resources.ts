@@ -26,6 +26,18 @@ export type Verdict = {
 /** No outage: something that somebody should see to. */
 export type MonitorNotice = { kind: string; probe_id: string; region: string; since: string; text: string }
 
+/** One way to the target: a mail server by an address family. */
+export type MonitorRoute = {
+  mx: string
+  family: 'ipv4' | 'ipv6'
+  standing: 'ok' | 'failing' | 'unknown'
+  failing_since: string | null
+  tested_at: string
+  passed_at: string | null
+  outcome: Outcome | null
+  words: string | null
+}
+
 export type Monitor = {
   id: string
   customer_id: string
@@ -50,6 +62,8 @@ export type Monitor = {
   maintenance: { id: string; ends_at: string } | null
   verdicts: Verdict[]
   notices: MonitorNotice[]
+  /** Where there are several. */
+  routes: MonitorRoute[]
   detection_bound_s: number
   /** null: nothing can be promised at this moment. */
   detection_bound_now_s: number | null

@@ -22,6 +22,7 @@ import { MaintenanceBadge, MaintenancePanel } from './maintenance.tsx'
 import { MonitorChart } from './monitor-chart.tsx'
 import { ResponderGuidePanel } from './responder-guide.tsx'
 import { ResultsTable } from './results-table.tsx'
+import { RoutesPanel } from './routes.tsx'
 
 export function MonitorDetail({ id }: { id: string }) {
   const { api, state, dispatch } = useSession()
@@ -65,6 +66,7 @@ function LoadedMonitor({ monitor }: { monitor: Monitor }) {
           <Panel title="Vantages" note={monitor.verdicts.length > 1 ? monitor.verdicts.length : undefined}>
             <VerdictChips verdicts={monitor.verdicts} />
           </Panel>
+          <RoutesPanel monitor={monitor} />
           <Configuration monitor={monitor} />
           <MaintenancePanel monitor={monitor} />
           {monitor.kind === 'roundtrip' && <LegsPanel monitor={monitor} />}
@@ -75,12 +77,15 @@ function LoadedMonitor({ monitor }: { monitor: Monitor }) {
   )
 }
 
+/** Their text says since when. */
+const saysSince = ['route_failing']
+
 /** What nobody is woken for, and somebody should see to. An older coordinator tells of none. */
 function Notices({ monitor }: { monitor: Monitor }) {
   return (monitor.notices ?? []).map((notice) => (
-    <p key={`${notice.kind} ${notice.probe_id}`} class="notice tone-warn" role="note">
+    <p key={`${notice.kind} ${notice.text}`} class="notice tone-warn" role="note">
       <StateShape shape="alert" />
-      {asSentence(notice.text)} <Utc time={notice.since} />
+      {asSentence(notice.text)} {saysSince.includes(notice.kind) || <Utc time={notice.since} />}
     </p>
   ))
 }
