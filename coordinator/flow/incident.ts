@@ -149,7 +149,7 @@ async function freeCode({ runtime }: FlowContext, tx: Transaction): Promise<stri
   }
 }
 
-/** Somebody looks after it: the escalation stops. False where somebody had acknowledged it before, or it was over. */
+/** Somebody looks after it: the escalation stops, and what no gateway has taken yet wakes nobody else. False where somebody had acknowledged it before, or it was over. */
 export async function acknowledge(
   context: FlowContext,
   tx: Transaction,
@@ -157,8 +157,10 @@ export async function acknowledge(
   by: string,
 ): Promise<boolean> {
   if (!(await tx.acknowledgeIncident(incident, by))) return false
-  await logIncidentEvent(context, tx, incident, await tx.nowMs(), 'acknowledged', { by })
   const { customer_id, id, monitor_id } = incident
+  const cancelled = await tx.cancelUnheardPages(customer_id, id)
+  await logIncidentEvent(context, tx, incident, await tx.nowMs(), 'acknowledged', { by, pages_cancelled: cancelled.length })
+  for (const page of cancelled) await tx.announce('live', { kind: 'page', customer_id, id: page })
   await tx.announce('live', { kind: 'incident', customer_id, id, monitor_id })
   return true
 }

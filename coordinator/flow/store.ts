@@ -65,6 +65,7 @@ export type Transaction = {
   insertPage: Bound<typeof outbox.insertPage>
   readInformed: Bound<typeof outbox.readInformed>
   cancelPendingPages: Bound<typeof outbox.cancelPendingPages>
+  cancelUnheardPages: Bound<typeof outbox.cancelUnheardPages>
   claimDuePages: Bound<typeof outbox.claimDuePages>
   acceptPage: Bound<typeof outbox.acceptPage>
   postponePage: Bound<typeof outbox.postponePage>

@@ -41,7 +41,7 @@ export type ClaimedPage = NewPage & {
   attempts: number
   /** How often it may have reached its phone: a gateway left us without an answer, or its sender died. */
   doubts: number
-  /** What it tells of is over, and it is no all-clear: nobody wants it any more. */
+  /** What it tells of is over, or somebody looks after it and no phone can have rung yet; and it is no all-clear: nobody wants it any more. */
   outdated: boolean
   /** What it tells of lasts, and nobody has acknowledged it: it is worth telling for as long. */
   awaited: boolean
@@ -77,7 +77,7 @@ export function claimDuePages(
     where pages.customer_id = due.customer_id and pages.id = due.id
     returning pages.customer_id, pages.id, pages.incident_id, pages.kind, step, round, recipient, contact_method_id, address, text, due_at,
       attempts, doubts, case when pages.kind = 'blind' then not ${isBlind} else
-        pages.kind in ('down', 'unconfirmed') and i.resolved_at is not null end as outdated,
+        pages.kind in ('down', 'unconfirmed') and (i.resolved_at is not null or i.acknowledged_at is not null and doubts = 0) end as outdated,
       case when pages.kind = 'blind' then ${isBlind} else
         pages.kind in ('down', 'unconfirmed') and i.resolved_at is null and i.acknowledged_at is null end as awaited`
 }
@@ -121,6 +121,17 @@ export async function cancelPendingPages(sql: Sql, customerId: string, incidentI
     update pages set state = 'cancelled'
     where customer_id = ${customerId} and incident_id = ${incidentId} and state = 'pending' and kind not in ('blind', 'blind_resolved')
     returning id`
+  return rows.map((row) => row.id)
+}
+
+/**
+ * Somebody looks after it: what no phone can have rung for yet wakes nobody else. A page in doubt goes on, as whoever may have been told
+ * of it is told as anybody is. Returns the ids.
+ */
+export async function cancelUnheardPages(sql: Sql, customerId: string, incidentId: string): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    update pages set state = 'cancelled' where customer_id = ${customerId} and incident_id = ${incidentId} and state = 'pending'
+      and kind in ('down', 'unconfirmed') and doubts = 0 returning id`
   return rows.map((row) => row.id)
 }
 

@@ -146,6 +146,48 @@ onBothStores((stage) => {
       },
     )
 
+    test('that nobody can have heard is cancelled when somebody acknowledges; one in doubt, an all-clear and what is being sent are not', async () => {
+      const id = await open()
+      await stage.ground.beat(alive)
+      await addPage(id)
+      const [doubtful] = await claim()
+      if (doubtful === undefined) throw new Error('nothing claimed')
+      await within((tx) => tx.postponePage(doubtful, alive, { delayMs: 0, error: 'silent', inDoubt: true }))
+      await within((tx) => tx.claimDuePages(alive, 1, leaseMs, []))
+      await within((tx) =>
+        tx.postponePage({ ...doubtful, doubts: 1 }, alive, { delayMs: 60_000, error: 'silent', inDoubt: false }),
+      )
+      await addPage(id, { step: 1 })
+      const [sending] = await claim()
+      if (sending === undefined) throw new Error('nothing claimed')
+      await addPage(id, { step: 2 })
+      await addPage(id, { kind: 'resolved' })
+      const cancelled = await within(async (tx) => {
+        await tx.acknowledgeIncident({ customer_id: customerId(), id }, 'Ann')
+        return tx.cancelUnheardPages(customerId(), id)
+      })
+      expect(cancelled).toHaveLength(1)
+      const states = (await stage.ground.pages()).map(({ kind, step, state }) => `${kind} ${step} ${state}`)
+      expect(states.sort()).toEqual(['down 0 pending', 'down 1 sending', 'down 2 cancelled', 'resolved 0 pending'])
+      await within((tx) => tx.postponePage(sending, alive, { delayMs: 0, error: 'busy', inDoubt: false }))
+      const claimed = []
+      for (
+        let page = (await claim())[0];
+        page !== undefined;
+        page = (
+          await claim(
+            alive,
+            claimed.map((one) => one.id),
+          )
+        )[0]
+      )
+        claimed.push(page)
+      expect(claimed.map(({ kind, step, outdated }) => `${kind} ${step} ${outdated}`).sort()).toEqual([
+        'down 1 true',
+        'resolved 0 false',
+      ])
+    })
+
     test('is awaited no more when what it tells of is over', async () => {
       const id = await open()
       await stage.ground.beat(alive)

@@ -78,6 +78,14 @@ describe('a history in which all is well', () => {
         s.sms.bobDown = sms(502, bob, texts.down)
       },
     ],
+    [
+      'no gateway takes a page before somebody acknowledges, and nobody is woken',
+      (s) => {
+        s.sms = {}
+        s.deaf = [[-100, 600]]
+        s.log.acknowledged = event(400, 'acknowledged', { pages_cancelled: 2 })
+      },
+    ],
     ['too few vantages, and the operator is told', onlyUnconfirmed],
     ['an outage that was over before it was heard of, and one notice', onlyPast],
     [
@@ -262,6 +270,25 @@ describe('one thing is spoiled', () => {
     ],
     ['a step is left out', ['skipped_step'], withoutBob],
     [
+      'a gateway comes back, and a phone rings although somebody has acknowledged',
+      ['after_acknowledged'],
+      (s) => {
+        s.deaf = [[-100, 600]]
+        s.log.acknowledged = event(400, 'acknowledged', { pages_cancelled: 0 })
+        s.sms.aliceDown = sms(601, alice, texts.down)
+        s.sms.bobDown = sms(601, bob, texts.down)
+      },
+    ],
+    [
+      'a page that nobody took is lost as somebody acknowledges',
+      ['lost_page'],
+      (s) => {
+        s.sms = {}
+        s.deaf = [[-100, 600]]
+        s.log.acknowledged = event(400, 'acknowledged', { pages_cancelled: 1 })
+      },
+    ],
+    [
       'a step is taken although mail is back',
       ['step_while_back'],
       (s) => {
@@ -293,7 +320,7 @@ describe('one thing is spoiled', () => {
         s.sms.bobDown = sms(101, bob, texts.down)
       },
     ],
-    ['it goes on after somebody has acknowledged', ['step_after_end'], acknowledgedEarly],
+    ['it goes on after somebody has acknowledged', ['after_acknowledged', 'step_after_end'], acknowledgedEarly],
     [
       'one of them never hears that it is over',
       ['no_all_clear'],

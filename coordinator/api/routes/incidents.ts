@@ -82,7 +82,8 @@ function addChanges(app: ApiServer, context: ApiContext): void {
       config: { needs: 'write' },
       schema: {
         ...schema,
-        summary: 'Somebody looks after it: nobody else is paged. Repeating changes nothing',
+        summary:
+          'Somebody looks after it: nobody else is paged, not for what no gateway has taken yet either. Repeating changes nothing',
         params: ById,
         body: query({}),
         response: { 200: Incident },

@@ -86,10 +86,19 @@ function fatesOfLike(
     const page = inTime[0] ?? could[0]
     if (page !== undefined) page.takenMs = atMs
   }
-  if (end === undefined || isAllClearKind(kind)) return fates
+  if (isAllClearKind(kind)) return fates
+  for (const { type, committedMs, detail } of incident.events) {
+    if (type !== 'acknowledged' || Number(detail.pages_cancelled) + turnedBack(incident, committedMs) === 0) continue
+    for (const page of open()) if (page.writtenMs <= committedMs) page.left = { why: 'cancelled', atMs: committedMs }
+  }
+  if (end === undefined) return fates
   for (const page of open()) page.left = { why: 'cancelled', atMs: end.committedMs }
   return fates
 }
+
+/** Pages whose turn came when nobody wanted them any more. */
+const turnedBack = ({ events }: ToldIncident, sinceMs: number): number =>
+  events.filter(({ type, committedMs }) => type === 'page_cancelled' && committedMs >= sinceMs).length
 
 const isAllClearKind = (kind: string): boolean => (Object.values(endsOf) as string[]).includes(kind)
 

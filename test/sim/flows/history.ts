@@ -34,6 +34,7 @@ export type FlowViolation = {
     | 'early_step'
     | 'step_after_end'
     | 'step_while_back'
+    | 'after_acknowledged'
     /** Written and due, and taken late or never; nobody told, without a reason or with one that does not hold. */
     | 'late_page'
     | 'lost_page'

@@ -25,6 +25,7 @@ export function judgeFlows(history: FlowHistory): FlowViolation[] {
       ...firstTaken(own).flatMap((message) => groundless(history, incident, message)),
       ...tooMany(history, incident, own),
       ...inMaintenance(history, incident, own),
+      ...afterAcknowledged(history, incident, own),
       ...stepFaults(history, incident),
       ...pageFaults(history, incident, fates),
       ...silenceFaults(history, incident, own, fates),
@@ -130,6 +131,29 @@ function tooMany({ setting }: FlowHistory, incident: ToldIncident, messages: rea
       if (told === 'down' && dueMs > endMs + 1000) return [{ kind: 'step_after_end', atMs, what: `${to} rings after the end` }]
       return []
     })
+  })
+}
+
+/** All gateways in a row have answered within this time. */
+const inHandMs = 45_000
+
+/** Once somebody looks after it, a phone rings only for what may have rung before: in a gateway's hands then, or never answered for. */
+function afterAcknowledged(
+  { attempts, crashesMs }: FlowHistory,
+  incident: ToldIncident,
+  messages: readonly Message[],
+): FlowViolation[] {
+  return firstTaken(messages).flatMap((message): FlowViolation[] => {
+    const { told, to, atMs, text, reference } = message
+    if (told !== 'down' && told !== 'unconfirmed') return []
+    const asked = told === 'down' ? storyOf(incident) : incident.events
+    const ackMs = asked.find(({ type }) => type === 'acknowledged')?.committedMs ?? Number.POSITIVE_INFINITY
+    if (atMs <= ackMs + inHandMs) return []
+    const inDoubt = attempts.some(
+      (attempt) => attempt.reference === reference && attempt.atMs <= ackMs + inHandMs && (attempt.knownMs ?? atMs) > ackMs,
+    )
+    const crashed = crashesMs.some((crashMs) => incident.openedMs <= crashMs && crashMs <= atMs)
+    return inDoubt || crashed ? [] : [{ kind: 'after_acknowledged', atMs, what: `${to} rings although somebody has it: ${text}` }]
   })
 }
 

@@ -11,6 +11,7 @@ type PageOperations = Pick<
   | 'insertPage'
   | 'readInformed'
   | 'cancelPendingPages'
+  | 'cancelUnheardPages'
   | 'claimDuePages'
   | 'acceptPage'
   | 'postponePage'
@@ -65,6 +66,15 @@ export function pageOperations(store: MemoryStore, tx: Ongoing): PageOperations 
       }
       return ids
     },
+    cancelUnheardPages: async (_customerId, incidentId) => {
+      const ids: string[] = []
+      for (const { id } of ofIncident(incidentId)) {
+        const isUnheard = ({ state, kind, doubts }: StoredPage) =>
+          state === 'pending' && (kind === 'down' || kind === 'unconfirmed') && doubts === 0
+        if (await tx.update(pages, id, isUnheard, cancelled)) ids.push(id)
+      }
+      return ids
+    },
     claimDuePages: async (coordinatorId, limit, leaseMs, inHand) => {
       const nowMs = tx.startedMs
       const isClaimable = ({ id, state, due_at, claimed_until, claimed_by }: StoredPage): boolean => {
@@ -97,7 +107,8 @@ export function pageOperations(store: MemoryStore, tx: Ongoing): PageOperations 
           const lasts = tx.read(fleet, theFleet)?.blind_spell?.incident_id === page.incident_id
           return { ...claimed, outdated: !lasts, awaited: lasts }
         }
-        return { ...claimed, outdated: tellsOfNow && isOver, awaited: tellsOfNow && !isOver && !isAcknowledged }
+        const isUnwanted = isOver || (isAcknowledged && claimed.doubts === 0)
+        return { ...claimed, outdated: tellsOfNow && isUnwanted, awaited: tellsOfNow && !isOver && !isAcknowledged }
       })
     },
     acceptPage: (page, coordinatorId, { gateway, text }) =>
