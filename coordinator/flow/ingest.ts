@@ -79,7 +79,10 @@ export async function ingestBatch(
     const failures = admitted.filter(({ outcome }) => isFailure(outcome))
     // After the others, so that the rows are locked in one order whatever the batch holds.
     await recordFailures(sql, probe.id, failures)
-    const late = failures.filter((failure) => failure.isLateNews)
+    // As the votes see them: by a clock that is ahead, the other vantages' tests of that time would not be read.
+    const late = failures
+      .filter((failure) => failure.isLateNews)
+      .map(({ monitor_id, started_at, clock_offset_ms }) => ({ monitor_id, started_at: started_at + (clock_offset_ms ?? 0) }))
     const troubled = [...admitted.filter((result) => result.outcome !== 'ok'), ...notes.overdues]
     const marked = await markForJudging(sql, { probeId: probe.id, told, troubled, returned: notes.returned, late, proved })
     if (marked > 0) await announce(sql, 'judge')

@@ -142,7 +142,7 @@ export type News = {
   troubled: readonly { customer_id: string; monitor_id: string }[]
   /** Mails of these have come back late. */
   returned: readonly { customer_id: string; monitor_id: string }[]
-  /** The failures among the troubled that are told of late (core/past-outage.ts). */
+  /** The failures among the troubled that are told of late (core/past-outage.ts), their starts put right. */
   late: readonly { monitor_id: string; started_at: number }[]
   /** The probe has proved its health: what waited for that can be judged. */
   proved: boolean

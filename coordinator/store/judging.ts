@@ -73,7 +73,7 @@ type VantageRow = {
 
 /** Everything that the votes on this monitor can be cast from. */
 export async function loadEvidence(sql: Sql, monitor: ClaimedMonitor): Promise<Evidence> {
-  const { customer_id, monitor_id, state } = monitor
+  const { state } = monitor
   const substitutes = Object.values(state.suspicion?.substitutes ?? {})
   const rows = await loadVantages(sql, monitor, substitutes)
   const probeIds = rows.map((row) => row.probe_id)
@@ -83,11 +83,7 @@ export async function loadEvidence(sql: Sql, monitor: ClaimedMonitor): Promise<E
     monitor.late_since_ms ?? Number.POSITIVE_INFINITY,
   )
   const tests = await loadTests(sql, monitor, probeIds, sinceMs)
-  const overdue = await sql<{ probe_id: string; test_id: string; started_ms: number }[]>`
-    select o.probe_id, o.test_id, least(o.started_at + coalesce(p.clock_offset_ms, 0) * interval '1 millisecond',
-      o.ingested_at - ${monitor.rules.slow_s} * interval '1 second') as started_ms
-    from overdues o join probes p on p.id = o.probe_id
-    where o.customer_id = ${customer_id} and o.monitor_id = ${monitor_id} and o.at > now() - ${monitor.rules.timeout_s + 60} * interval '1 second'`
+  const overdue = await loadOverdue(sql, monitor)
   const deferred = tests.some((test) => test.outcome === 'deferred')
   const passes = deferred ? await loadPasses(sql, monitor, probeIds) : new Map<string, number>()
   const vantages = rows.map(
@@ -110,6 +106,20 @@ export async function loadEvidence(sql: Sql, monitor: ClaimedMonitor): Promise<E
     told_ms: await loadNotices(sql, monitor),
     incident_told: await isTold(sql, monitor),
   }
+}
+
+/** Both times of the probe are put right by what is known of its clock, and are no later than they can have been. */
+function loadOverdue(
+  sql: Sql,
+  { customer_id, monitor_id, rules }: ClaimedMonitor,
+): Promise<{ probe_id: string; test_id: string; started_ms: number }[]> {
+  const lacks = sql`coalesce(p.clock_offset_ms, 0) * interval '1 millisecond'`
+  return sql<{ probe_id: string; test_id: string; started_ms: number }[]>`
+    select o.probe_id, o.test_id,
+      least(o.started_at + ${lacks}, o.ingested_at - ${rules.slow_s} * interval '1 second') as started_ms
+    from overdues o join probes p on p.id = o.probe_id
+    where o.customer_id = ${customer_id} and o.monitor_id = ${monitor_id}
+      and least(o.at + ${lacks}, o.ingested_at) > now() - ${rules.timeout_s + 60} * interval '1 second'`
 }
 
 /** When the customer was told of something new: a later step or round of the same escalation says nothing that is. */

@@ -62,6 +62,17 @@ export const quorumMutants: Mutant[] = [
 
 export const verdictMutants: Mutant[] = [
   {
+    name: 'overdue-by-a-wrong-clock',
+    file: 'coordinator/store/judging.ts',
+    find: 'and least(o.at + ',
+    replace: 'and least(o.at + 0 * ',
+    why: 'How old the word of an overdue mail is, is told by a clock that is put right.',
+    caughtBy: {
+      file: 'test/flow/store-contract-evidence.test.ts',
+      test: 'the evidence on PostgreSQL > a mail that is overdue > was sent when it was told, its clock put right',
+    },
+  },
+  {
     name: 'unknown-clock-not-estimated',
     file: 'coordinator/core/probe-clock.ts',
     find: 'return Math.abs(seemsMs) <= wayMsMax ? null : seemsMs',

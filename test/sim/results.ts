@@ -28,7 +28,7 @@ type Known = {
   /** The tests as evidence, since the last news of them: a judgement asks for them more often than they change. */
   facts: LoadedFact[] | null
   ids: Set<string>
-  overdue: { test_id: string; started_at: number; at: number }[]
+  overdue: { test_id: string; started_at: number; at: number; ingestedMs: number }[]
   trips: (ControlTrip & { id: string })[]
   /** Mail to other monitors, which is not played: one comes back from where a control trip can. */
   returns: NewestReturn[]
@@ -115,10 +115,10 @@ export class Results {
         this.#addResult(probe, { ...record.body, clock_offset_ms: clock_offset_ms ?? lacksMs }, seats, jobs, news)
       }
       if (record.kind === 'overdue') {
-        const { test_id, started_at } = record.body
+        const { test_id, started_at, at } = record.body
         const { overdue } = this.#knownOf(probe.id)
         const nowMs = this.#around.events.nowMs
-        if (!overdue.some((known) => known.test_id === test_id)) overdue.push({ test_id, started_at, at: nowMs })
+        if (!overdue.some((known) => known.test_id === test_id)) overdue.push({ test_id, started_at, at, ingestedMs: nowMs })
         news.troubled = true
       }
       if (record.kind === 'late' && this.#addLateReturn(probe, record.body.test_id)) news.told = true
@@ -129,6 +129,8 @@ export class Results {
 
   /** A mail of the probe has come back since then. */
   hasPassed = (probeId: string, sinceMs: number): boolean => this.#knownOf(probeId).passedMs >= sinceMs
+
+  testsOf = (probeId: string): readonly LoadedFact[] => this.#knownOf(probeId).tests
 
   evidence(state: MonitorState, seats: Seats, observing_since_ms: number): Omit<Evidence, 'told_ms' | 'incident_told'> {
     const { events, probes, lastSeenMs } = this.#around
@@ -187,10 +189,11 @@ export class Results {
     const seat = seats.of(probe.id)
     const known = this.#knownOf(probe.id)
     const toldSinceMs = nowMs - (rules.timeout_s + 60) * 1000
-    known.overdue = known.overdue.filter(({ at }) => at > toldSinceMs)
-    const { overdue, passedMs } = known
+    const { passedMs } = known
     const facts = factsOf(known, domainOf(plan.target.address))
     const lacksMs = this.#lackMs(probe, wholeSecond(probe.clock.wallMs(nowMs)))
+    const overdue = known.overdue.filter(({ at, ingestedMs }) => Math.min(at + lacksMs, ingestedMs) > toldSinceMs)
+    known.overdue = known.overdue.filter(({ ingestedMs }) => ingestedMs > toldSinceMs)
     return {
       probe_id: probe.id,
       region: probe.region,
@@ -199,9 +202,9 @@ export class Results {
       lost: nowMs - lastSeenMs(probe.id) > lostMs,
       assigned_ms: seat?.assignedMs ?? nowMs,
       tests: loadedTests(facts, { nowMs, lacksMs, sinceMs, periodS: rules.period_s }),
-      overdue: overdue.map(({ test_id, started_at, at }) => ({
+      overdue: overdue.map(({ test_id, started_at, ingestedMs }) => ({
         test_id,
-        started_ms: Math.min(started_at + lacksMs, at - rules.slow_s * 1000),
+        started_ms: Math.min(started_at + lacksMs, ingestedMs - rules.slow_s * 1000),
       })),
       connected_ms: connectedMs(probe.id),
       slot_started_ms: seat === undefined ? null : slotStartedMs(seat.assignment, nowMs, lacksMs),
