@@ -7,6 +7,28 @@ const evidence = 'test/scenarios/judgement-evidence.test.ts'
 
 export const suspicionMutants: Mutant[] = [
   {
+    name: 'outage-begins-with-its-first-failing-test',
+    file: 'coordinator/core/suspicion.ts',
+    find: 'last_good_ms: lastGoodMs(evidence, suspicion.since_ms)',
+    replace: 'last_good_ms: suspicion.since_ms',
+    why: 'An outage began at some time since the last good test was sent.',
+    caughtBy: {
+      file: 'test/sim/outage-start.test.ts',
+      test: 'an outage that is played > began between the last good test and the first failing one (swallowed)',
+    },
+  },
+  {
+    name: 'good-test-of-after-the-first-failing-one',
+    file: 'coordinator/core/suspicion.ts',
+    find: 'isPass(test.outcome) && test.started_ms < beforeMs',
+    replace: 'isPass(test.outcome) && test.started_ms < beforeMs * 2',
+    why: 'A good test that was sent after the first failing one says nothing of the beginning.',
+    caughtBy: {
+      file: 'test/sim/outage-start.test.ts',
+      test: 'an outage that is played > so it did where everybody was cut off and told of it afterwards',
+    },
+  },
+  {
     name: 'slot-of-the-away-waited-for',
     file: 'coordinator/core/asking.ts',
     find: 'vantage.connected_ms > startedMs',

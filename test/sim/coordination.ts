@@ -1,5 +1,5 @@
 /** What the world asks of its coordinators, whichever level they are simulated at, and what it gives them. */
-import type { TestPlan } from '../../common/wire/test.ts'
+import type { Outcome, TestPlan } from '../../common/wire/test.ts'
 import type { GivenJob } from '../../coordinator/core/admission.ts'
 import type { Effect, MonitorRules, VoteView } from '../../coordinator/core/evidence.ts'
 import type { Events } from './events.ts'
@@ -59,6 +59,8 @@ export type Coordination = {
   ingest(probe: SimProbe, batch: SimBatch): void
   /** A mail of the probe has come back since then. */
   hasPassed(probeId: string, sinceMs: number): boolean
+  /** The newest tests of the probe, their starts by its clock put right. */
+  testsOf(probeId: string): readonly { id: string; started_ms: number; outcome: Outcome }[]
   /** What waits for this probe, as it opens a session. */
   jobsFor(probeId: string): SimJob[]
   /** Looks at the assignments within the next ten seconds. */

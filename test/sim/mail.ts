@@ -25,6 +25,9 @@ export type Carried = {
   fault: boolean
 }
 
+/** Why the mail world kept a mail, and when that was settled; `mail`: by a trouble of that kind. */
+export type Loss = { why: 'mail' | 'brownout' | 'chance' | 'greylist'; atMs: number }
+
 type FailureKind = Failure['outcome']
 type Blocking = Extract<Trouble, { kind: 'blocked' }>
 
@@ -72,6 +75,8 @@ const dialogueFaults: Partial<Record<MailFault, { failure: Failure; hangs: boole
 
 export class MailWorld {
   readonly responder: SimResponder
+  /** By test, of its last attempt. */
+  readonly losses = new Map<string, Loss>()
   readonly #setting: WorldSetting
   readonly #random: Random
   readonly #troubles: () => readonly Trouble[]
@@ -96,6 +101,7 @@ export class MailWorld {
 
   /** To the customer. `reaches` tells whether the probe gets out at all. */
   toCustomer(mail: CustomerMail, nowMs: number, budgetMs: number, reaches: boolean): Carried {
+    this.losses.delete(mail.tid)
     const hung = { endsMs: nowMs + Math.min(budgetMs, connectMs), failure: failing('unreachable', false), back: [], fault: true }
     if (!reaches) return { ...hung, fault: false }
     const fault = this.#faultAt(nowMs, mail.region)
@@ -104,12 +110,20 @@ export class MailWorld {
     const blocked = this.#blocking(nowMs, mail.region)
     if (blocked !== undefined && (broken === undefined || answers(broken.failure)))
       return this.#refusedByPolicy(blocked.way, nowMs + tookMs)
-    if (broken !== undefined)
+    if (broken !== undefined) {
+      this.#lose(mail, 'mail', nowMs)
       return { endsMs: broken.hangs ? hung.endsMs : nowMs + tookMs, failure: broken.failure, back: [], fault: true }
-    if (this.#random.chance(this.#setting.chances.hiccup)) return hung
+    }
+    if (this.#random.chance(this.#setting.chances.hiccup)) {
+      this.#lose(mail, 'chance', nowMs)
+      return hung
+    }
     const deferral = this.#greylisted(mail.probeId, nowMs)
     const endsMs = nowMs + tookMs
-    if (deferral !== null) return { endsMs, failure: deferral, back: [], fault: true }
+    if (deferral !== null) {
+      this.#lose(mail, 'greylist', nowMs)
+      return { endsMs, failure: deferral, back: [], fault: true }
+    }
     const back = this.#journey(mail, endsMs)
     const [first] = back
     return { endsMs, failure: null, back, fault: first?.kind !== 'returned' || first.atMs > endsMs + healthyMsMax }
@@ -135,12 +149,20 @@ export class MailWorld {
   #journey(mail: CustomerMail, acceptedMs: number): Homecoming[] {
     const { chances } = this.#setting
     const glitch = this.#takeGlitch(mail.probeId, acceptedMs)
-    if (glitch !== undefined && glitch.lateMs === null) return []
-    if (this.#random.chance(chances.lost)) return []
+    if ((glitch !== undefined && glitch.lateMs === null) || this.#random.chance(chances.lost)) {
+      this.#lose(mail, 'chance', acceptedMs)
+      return []
+    }
     const delayMs = glitch?.lateMs ?? (this.#random.chance(chances.late) ? this.#random.spread(120_000, 86_400_000) : 0)
     const thereMs = acceptedMs + this.#leg() + delayMs
     const brownout = this.#troubles().find((trouble) => trouble.kind === 'brownout' && isActive(trouble, thereMs))
-    if (brownout?.kind === 'brownout' && this.#random.chance(brownout.share)) return []
+    if (delayMs > 0) this.#lose(mail, 'chance', acceptedMs)
+    if (brownout?.kind === 'brownout' && this.#random.chance(brownout.share)) {
+      this.#lose(mail, 'brownout', thereMs)
+      return []
+    }
+    if (delayMs < this.#setting.rules.timeout_s * 1000 && this.#faultAt(thereMs, mail.region) !== null)
+      this.#lose(mail, 'mail', thereMs)
     const again = this.#random.chance(chances.doubled) ? this.#random.pick(['delivered', 'returned']) : null
     const laterMs = again === null ? 0 : this.#random.spread(10, 3_600_000)
     const copies = again === 'delivered' ? [thereMs, thereMs + laterMs] : [thereMs]
@@ -148,6 +170,10 @@ export class MailWorld {
     const inTurn = copies.map((atMs) => this.#releasedMs(atMs, mail.region)).sort((a, b) => a - b)
     const homes = inTurn.flatMap((atMs) => this.#deliver(mail, atMs))
     return again === 'returned' ? [...homes, ...homes.map((home) => ({ ...home, atMs: home.atMs + laterMs }))] : homes
+  }
+
+  #lose(mail: CustomerMail, why: Loss['why'], atMs: number): void {
+    this.losses.set(mail.tid, { why, atMs })
   }
 
   /** A mail that is held waits until nothing holds it any more. */

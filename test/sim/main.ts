@@ -53,8 +53,8 @@ for (let index = 0; index < seeds; index++) {
   }
 }
 process.stdout.write(`${JSON.stringify({ level, ...totals, ...(flows === null ? {} : { flows }) }, null, values.json ? 0 : 2)}\n`)
-const { false_pages, missed, late, duplicate_pages, clock_bounds_wrong, other_violations } = totals
-const faults = false_pages + missed + late + duplicate_pages + clock_bounds_wrong + other_violations
+const { false_pages, missed, late, duplicate_pages, clock_bounds_wrong, intervals_wrong, other_violations } = totals
+const faults = false_pages + missed + late + duplicate_pages + clock_bounds_wrong + intervals_wrong + other_violations
 process.exitCode = faults === 0 ? 0 : 1
 
 async function playFlows(into: FlowTotals, options: RunOptions): Promise<RunReport> {

@@ -18,6 +18,7 @@ const page: Page = {
   atMs: trouble.fromMs + 20 * minuteMs,
   kind: 'down',
   sinceMs: trouble.fromMs + minuteMs,
+  lastGoodMs: trouble.fromMs - minuteMs,
   votes: ['probe-0', 'probe-1'].map((probe_id): VoteView => {
     const seen = {
       region: probe_id.replace('probe', 'region'),

@@ -55,9 +55,7 @@ export type History = {
 
 export function judgeHistory(history: History): Account {
   const { setting, troubles, pages, watches } = history
-  const total = union(
-    troubles.flatMap((trouble) => (trouble.kind === 'mail' && coversQuorum(setting, trouble.regions, 'all') ? [trouble] : [])),
-  )
+  const total = totalOutages(troubles)
   const outages = total.map((outage) => accountOf(setting, outage, pages, watches))
   const violations: Account['violations'] = []
   for (const { fromMs, toMs, must, detectionMs } of outages) {
@@ -72,6 +70,10 @@ export function judgeHistory(history: History): Account {
   }
   return { outages, violations: [...violations, ...pageFaults(history, total)] }
 }
+
+/** When mail failed for everybody. */
+export const totalOutages = (troubles: readonly Trouble[]): Span[] =>
+  union(troubles.filter((trouble) => trouble.kind === 'mail' && trouble.regions === null))
 
 /**
  * The bound for these vantages, in ms: DESIGN 1, with the gap between the starts of those that are healthy. Where the timeout is short,

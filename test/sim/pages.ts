@@ -5,6 +5,8 @@ export type Page = {
   atMs: number
   kind: 'down' | 'past' | 'unconfirmed'
   sinceMs: number
+  /** The start of the last good test before it. */
+  lastGoodMs: number | null
   votes: VoteView[]
   resolvedMs: number | null
   /** When a phone first rang because of it, null where none did; absent where no gateway is simulated. */
@@ -28,9 +30,9 @@ function tell(pages: Page[], effect: PagingEffect, votes: VoteView[], atMs: numb
     return 'RESOLVED'
   }
   if (effect.kind === 'past_incident') {
-    const { since_ms: sinceMs, votes: pastVotes } = effect
+    const { since_ms: sinceMs, last_good_ms: lastGoodMs, votes: pastVotes } = effect
     if (effect.withheld) return `withheld: past since ${new Date(sinceMs).toISOString()}`
-    pages.push({ atMs, kind: 'past', sinceMs, votes: pastVotes, resolvedMs: atMs })
+    pages.push({ atMs, kind: 'past', sinceMs, lastGoodMs, votes: pastVotes, resolvedMs: atMs })
     return `PAGE past since ${new Date(sinceMs).toISOString()}`
   }
   if (effect.kind === 'series_over') return 'a series no longer'
@@ -38,6 +40,8 @@ function tell(pages: Page[], effect: PagingEffect, votes: VoteView[], atMs: numb
   const kind = effect.kind === 'confirm_incident' ? 'down' : effect.incident_kind
   if (effect.kind === 'confirm_incident' && open !== undefined) open.resolvedMs = atMs
   const told = effect.votes.length > 0 ? effect.votes : votes
-  pages.push({ atMs, kind, sinceMs: effect.since_ms, votes: told, resolvedMs: null })
+  // Whose incident has found its quorum keeps what it began after.
+  const lastGoodMs = effect.kind === 'confirm_incident' ? (open?.lastGoodMs ?? null) : effect.last_good_ms
+  pages.push({ atMs, kind, sinceMs: effect.since_ms, lastGoodMs, votes: told, resolvedMs: null })
   return `PAGE ${kind}: ${effect.votes.map(({ probe_id, vote, outcome }) => `${probe_id} ${vote} ${outcome ?? ''}`).join(', ')}`
 }

@@ -31,6 +31,7 @@ export type ProbeSurroundings = {
   inboxLoses: (probeId: string) => boolean
   /** Whether its process dies here; it has been crashed by then. */
   dies: (probe: SimProbe, point: CrashPoint) => boolean
+  onBegin: (id: string) => void
   /** A mail of its leaves the machine. */
   onMail: (probeId: string, order: TripOrder) => void
   /** The mail world fails this mail. */
@@ -225,6 +226,7 @@ export class SimProbe {
 
   #begin({ trips }: Process, order: TripOrder, alongside?: () => () => void): void {
     this.#around.note(() => `${this.id} begins ${order.kind === 'test' ? order.cause : order.kind} ${order.id}`)
+    this.#around.onBegin(order.id)
     const began = trips.begin(order, alongside === undefined ? {} : { alongside })
     if (!began) this.#around.note(() => `${this.id} had taken the slot of ${order.id}`)
   }

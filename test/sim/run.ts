@@ -3,6 +3,8 @@ import { dayMs, hourMs } from '../../common/durations.ts'
 import { drawSetting, drawTroubles, type Weather } from './draw.ts'
 import type { FlowViolation } from './flows/history.ts'
 import { type Account, judgeHistory } from './oracle.ts'
+import { addStartCounts, emptyStartCounts, judgeStarts, type StartCounts, type StartViolation } from './outage-start.ts'
+import type { Page } from './pages.ts'
 import { type CrashCounts, emptyCrashCounts } from './probe-crashes.ts'
 import type { ProbeViolation } from './probe-promises.ts'
 import { Random } from './random.ts'
@@ -24,6 +26,7 @@ export type Violation =
   | ProbeViolation
   | ClockViolation
   | StampViolation
+  | StartViolation
   /** `flow_fault`: an error that no flow expects. */
   | { kind: 'stuck' | 'flow_fault'; atMs: number; what: string }
 
@@ -37,6 +40,8 @@ export type RunReport = {
   pages: { down: number; past: number; unconfirmed: number }
   /** The estimator of the remote clock, in worlds of its own from the same seed. */
   clock: ClockReport
+  /** When outages began, by the incidents. */
+  starts: StartCounts
   /** Of probes, between what they wrote down and what they did. */
   probeCrashes: CrashCounts
   violations: Violation[]
@@ -67,6 +72,7 @@ export function beginReport(
     outages: [],
     pages: { down: 0, past: 0, unconfirmed: 0 },
     clock,
+    starts: emptyStartCounts(),
     probeCrashes: emptyCrashCounts(),
     violations: [...clock.violations],
   }
@@ -84,6 +90,14 @@ export const stuckSince = ({ coordinator, setting }: World, lastMs: number): Vio
 
 export const stampFaultsIn = ({ setting, mail, returned }: World, troubles: readonly Trouble[]): StampViolation[] =>
   stampFaults({ setting, troubles, deliveries: mail.responder.deliveries, returned })
+
+/** Whether the incidents of a stretch say rightly when their outages began. */
+export function accountForStarts(report: RunReport, world: World, troubles: readonly Trouble[], pages: readonly Page[]): void {
+  const { setting, tests, mail } = world
+  const { counts, violations } = judgeStarts({ setting, troubles, pages, tests: tests.all, losses: mail.losses })
+  addStartCounts(report.starts, counts)
+  report.violations.push(...violations)
+}
 
 /** What the probes have not kept. */
 export function brokenPromises({ promises }: World, rested: boolean): ProbeViolation[] {
@@ -114,6 +128,7 @@ export function simulate({ seed, years, weather, log }: RunOptions): RunReport {
       watches: world.watches,
       failedMails: world.failedMails,
     })
+    accountForStarts(report, world, troubles, world.pages)
     report.violations.push(...stampFaultsIn(world, troubles))
     report.stretches += 1
     report.outages.push(...account.outages)

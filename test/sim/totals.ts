@@ -1,6 +1,7 @@
 /** The totals of many runs: one object, as the proof needs it. */
 import { crashPoints } from './life.ts'
 import type { OutageAccount } from './oracle.ts'
+import { addStartCounts, emptyStartCounts, type StartCounts } from './outage-start.ts'
 import { type CrashCounts, emptyCrashCounts } from './probe-crashes.ts'
 import type { RunReport, Violation } from './run.ts'
 
@@ -33,6 +34,11 @@ export type Totals = {
   clock_bounds_step_under_way: number
   /** The same: the clock drifts by more than the bound allows for. */
   clock_bounds_beyond_drift: number
+  /** Starts of outages as incidents tell of them, and those that no outage began in. */
+  intervals_checked: number
+  intervals_wrong: number
+  /** What was met besides, of which nothing is promised, or that is as wide as it need not be. */
+  intervals: StartCounts
   /** Probes that died between what they wrote down and what they did, by the point. */
   probe_crashes: CrashCounts
   /** Everything else that must not be: a probe that breaks its word, an all-clear in an outage, too few witnesses, a state that does not end. */
@@ -60,6 +66,9 @@ export const emptyTotals = (first: bigint, commit: string): Totals => ({
   clock_bounds_after_unnoticed_step: 0,
   clock_bounds_step_under_way: 0,
   clock_bounds_beyond_drift: 0,
+  intervals_checked: 0,
+  intervals_wrong: 0,
+  intervals: emptyStartCounts(),
   probe_crashes: emptyCrashCounts(),
   other_violations: 0,
   stretches: 0,
@@ -79,6 +88,8 @@ export function addRun(totals: Totals, report: RunReport): void {
   totals.clock_bounds_after_unnoticed_step += report.clock.afterUnnoticedStep
   totals.clock_bounds_step_under_way += report.clock.stepUnderWay
   totals.clock_bounds_beyond_drift += report.clock.beyondDrift
+  totals.intervals_checked += report.starts.checked
+  addStartCounts(totals.intervals, report.starts)
   for (const point of crashPoints) totals.probe_crashes[point] += report.probeCrashes[point]
   for (const outage of report.outages) addOutage(totals, outage)
   for (const violation of report.violations) addViolation(totals, violation)
@@ -100,6 +111,7 @@ function addViolation(totals: Totals, { kind }: Violation): void {
   else if (kind === 'late') totals.late += 1
   else if (kind === 'duplicate_page') totals.duplicate_pages += 1
   else if (kind === 'clock_bound') totals.clock_bounds_wrong += 1
+  else if (kind === 'wrong_start') totals.intervals_wrong += 1
   else if (kind === 'coincidence') totals.coincidences += 1
   else if (kind === 'in_brownout') totals.brownout_pages += 1
   else totals.other_violations += 1

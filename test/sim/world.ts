@@ -8,6 +8,7 @@ import type { VoteView } from '../../coordinator/core/evidence.ts'
 import type { Coordination, SimBatch, SimJob, Surroundings } from './coordination.ts'
 import { SimCoordinator } from './coordinator.ts'
 import { Events } from './events.ts'
+import { KnownTests } from './known-tests.ts'
 import type { CrashPoint } from './life.ts'
 import { Links } from './links.ts'
 import { MailWorld } from './mail.ts'
@@ -43,6 +44,7 @@ export class World {
   readonly watches: Watch[] = []
   readonly failedMails = new Set<string>()
   readonly returned: Returned[] = []
+  readonly tests = new KnownTests()
   readonly mail: MailWorld
   readonly promises: ProbePromises
   readonly crashes: ProbeCrashes
@@ -72,6 +74,7 @@ export class World {
           inboxWorks: (id) => !this.#has('inbox', id),
           inboxLoses: (id) => this.#has('inbox', id, { loses: true }),
           dies: (dying, point) => this.#dies(dying, point),
+          onBegin: (id) => this.tests.begun(id, this.events.nowMs),
           onMail: (id, order) => this.promises.mailed(id, order),
           onMailFault: (testId) => this.failedMails.add(testId),
           onRecord: (reporter) => this.#links.transmit(reporter),
@@ -151,6 +154,7 @@ export class World {
       probe.passOver()
     }
     this.coordinator.fold()
+    this.#forgetTests()
     this.pages.length = 0
     this.watches.length = 0
     this.failedMails.clear()
@@ -222,8 +226,25 @@ export class World {
   #ingest(probe: SimProbe, batch: SimBatch): void {
     this.promises.told(batch.records)
     this.coordinator.ingest(probe, batch)
+    this.#known(probe.id)
     this.returned.push(...batch.records.flatMap((record) => returnedOf(record) ?? []))
     if (batch.records.some(({ kind, body }) => kind === 'result' && body.outcome === 'ok')) this.#watch()
+  }
+
+  /** What its tests are taken for; those that were refused are none. */
+  #known(probeId: string): void {
+    for (const { id, outcome, started_ms: startedMs } of this.coordinator.testsOf(probeId))
+      this.tests.told({ id, probeId, outcome, startedMs, toldMs: this.events.nowMs })
+  }
+
+  /** But for those that are taken as passed. */
+  #forgetTests(): void {
+    this.tests.forget()
+    this.mail.losses.clear()
+    for (const { id } of this.probes) {
+      for (const healthy of this.coordinator.testsOf(id)) this.tests.begun(healthy.id, healthy.started_ms)
+      this.#known(id)
+    }
   }
 
   #opened(probe: SimProbe): void {

@@ -188,7 +188,11 @@ export async function simulatedEvidence(): Promise<EvidenceGround> {
       nowMs += minutes * minuteMs
     },
     async evidence(state = {}) {
-      return { ...results.evidence({ ...initialMonitorState(startMs), ...state }, seats, startMs), told_ms: [], incident_told: false }
+      return {
+        ...results.evidence({ ...initialMonitorState(startMs), ...state }, seats, startMs),
+        told_ms: [],
+        incident_told: false,
+      }
     },
   }
 }

@@ -159,6 +159,8 @@ export class SimCoordinators implements Coordination {
 
   hasPassed = (probeId: string, sinceMs: number): boolean => this.#results.hasPassed(probeId, sinceMs)
 
+  testsOf: Coordination['testsOf'] = (probeId) => this.#results.testsOf(probeId)
+
   jobsFor = (probeId: string): SimJob[] => this.#jobs.waitingFor(probeId)
 
   reviewSoon(): void {

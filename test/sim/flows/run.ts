@@ -3,6 +3,7 @@ import { drawSetting, drawTroubles } from '../draw.ts'
 import { judgeHistory } from '../oracle.ts'
 import { Random } from '../random.ts'
 import {
+  accountForStarts,
   beginReport,
   brokenPromises,
   leadMs,
@@ -78,6 +79,7 @@ function account(report: FlowReport, world: World, coordinators: SimCoordinators
   const history = { setting: coordinators.setting, incidents, taken, attempts, windows, upSpans, deafSpans, crashesMs, rested }
   const pages = pagesAsTold(incidents, taken)
   const { outages, violations } = judgeHistory({ setting, troubles, pages, watches, failedMails })
+  accountForStarts(report, world, troubles, pages)
   report.stretches += 1
   report.outages.push(...outages)
   report.violations.push(

@@ -17,7 +17,12 @@ export const newIncident = ({ code, kind }: StoredIncident, { at_ms }: StoredEve
 })
 
 /** Each decision that wakes somebody is a page to the oracle; it ends with the incident, or with the next one. */
-export function addEvent(incident: ToldIncident, { kind, since_at }: StoredIncident, event: StoredEvent, atMs: number): void {
+export function addEvent(
+  incident: ToldIncident,
+  { kind, since_at, last_good_at }: StoredIncident,
+  event: StoredEvent,
+  atMs: number,
+): void {
   const { type, detail } = event
   incident.kind = kind
   incident.events.push({ ...event, committedMs: atMs })
@@ -28,5 +33,6 @@ export function addEvent(incident: ToldIncident, { kind, since_at }: StoredIncid
     if (detail.over_before_heard === true) for (const page of incident.pages) page.kind = 'past'
     return
   }
-  incident.pages.push({ atMs, kind, sinceMs: since_at, votes: detail.votes as VoteView[], resolvedMs: null })
+  const start = { sinceMs: since_at, lastGoodMs: last_good_at }
+  incident.pages.push({ atMs, kind, ...start, votes: detail.votes as VoteView[], resolvedMs: null })
 }
