@@ -10,7 +10,7 @@ export async function tidyUp(sql: Sql): Promise<Record<string, number>> {
   // A proof counts against tests that started before it: the oldest result that is still taken is seven days old.
   counts.probe_proofs = (await sql`delete from probe_proofs where started_at < now() - interval '8 days'`).count
   counts.probe_failures = (await sql`delete from probe_failures where started_at < now() - interval '1 day'`).count
-  // A pass over a route is remembered for 30 days, against greylisting.
+  // A pass over a route is remembered for 30 days (core/verdict.ts).
   counts.route_tests = (await sql`delete from route_tests where started_at < now() - interval '31 days'`).count
   counts.routes = (await sql`delete from routes where tested_at < now() - interval '2 days'`).count
   counts.coordinators = (await sql`delete from coordinators where seen_at < now() - interval '1 hour'`).count
