@@ -65,8 +65,10 @@ export function availability(
   const everWatched = within([{ start_ms: watchedSinceMs ?? Number.POSITIVE_INFINITY, end_ms: Number.POSITIVE_INFINITY }], period)
   const watched = without(everWatched, pendingAgain)
   const announced = without(watched, maintenance)
-  const observed = without(announced, merged(incidents.flatMap(unconfirmedSpans)))
   const outages = incidents.filter((incident) => incident.kind === 'down').map(outageBounds)
+  // What was heard later of a silence, that mail was gone in it, is known.
+  const undecided = without(merged(incidents.flatMap(unconfirmedSpans)), merged(outages.map(surely)))
+  const observed = without(announced, undecided)
   const downFor = (spanOf: (bounds: OutageBounds) => Span) =>
     lengthMs(observed) - lengthMs(without(observed, merged(outages.map(spanOf))))
   const observedMs = lengthMs(observed)

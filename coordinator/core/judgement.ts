@@ -21,7 +21,7 @@ import { withNotices } from './flapping.ts'
 import { hedge } from './hedge.ts'
 import { judgeIncident } from './incident.ts'
 import { judgeLateNews, type PastOutage, tellPastOutages, withLateNews } from './past-outage.ts'
-import { judgeSuspicion, newIncident, openSuspicion, turn } from './suspicion.ts'
+import { judgeSuspicion, lastGoodMs, newIncident, openSuspicion, turn } from './suspicion.ts'
 import { isPass, staleAfterMs, standingVerdict, type Verdict, verdictOf } from './verdict.ts'
 import { castVote, viewOf } from './votes.ts'
 
@@ -260,13 +260,26 @@ function judgeSilence(state: MonitorState, rules: MonitorRules, evidence: Eviden
   const wake_ms = nowMs + rules.open_period_s * 1000
   const silent = turn(state, 'unconfirmed', votes.length > 0 ? 'tests_say_nothing' : 'no_fresh_results', nowMs)
   if (state.incident !== null) return { state: silent, effects: asking, wake_ms, votes }
+  // What was decided before rests on words of its own.
+  const since_ms = Math.max(silentSinceMs(planned, rules, nowMs), state.decision_since_ms)
+  const known = { since_ms, last_good_ms: lastGoodMs(evidence, since_ms), flapping: false, votes }
   return {
-    state: { ...silent, incident: newIncident('unconfirmed', nowMs, nowMs) },
-    effects: [
-      ...asking,
-      { kind: 'open_incident', incident_kind: 'unconfirmed', since_ms: nowMs, last_good_ms: null, flapping: false, votes },
-    ],
+    state: { ...silent, incident: newIncident('unconfirmed', since_ms, nowMs) },
+    effects: [...asking, { kind: 'open_incident', incident_kind: 'unconfirmed', ...known }],
     wake_ms,
     votes,
   }
+}
+
+/**
+ * Since when fewer witnesses than the quorum have said anything: the last word of the last that it needs. Who has said nothing yet is silent
+ * since it was assigned.
+ */
+function silentSinceMs(planned: readonly VantageEvidence[], rules: MonitorRules, nowMs: number): number {
+  const heardMs = (vantage: VantageEvidence): number =>
+    (saysNothing(vantage, nowMs) ? vantage.passed_ms : vantage.tests[0]?.finished_ms) ?? vantage.assigned_ms
+  const group = witnesses(planned.map((vantage) => vantage.domain))
+  const members = Map.groupBy(planned, (vantage) => group[planned.indexOf(vantage)])
+  const heard = Array.from(members.values(), (vantages) => Math.max(...vantages.map(heardMs))).toSorted((a, b) => b - a)
+  return Math.min(heard[rules.quorum - 1] ?? nowMs, nowMs)
 }

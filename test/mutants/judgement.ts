@@ -182,9 +182,17 @@ export const suspicionMutants: Mutant[] = [
   {
     name: 'silence-not-told',
     file: 'coordinator/core/judgement.ts',
-    find: "{ kind: 'open_incident', incident_kind: 'unconfirmed', since_ms: nowMs, last_good_ms: null, flapping: false, votes: [] },",
-    replace: '',
+    find: "[...asking, { kind: 'open_incident', incident_kind: 'unconfirmed', ...known }]",
+    replace: 'asking',
     why: 'That nobody has anything to say is told to the operator.',
+    caughtBy: { file: transcripts, test: 'silence > silence of all is told to the operator, and ends by itself' },
+  },
+  {
+    name: 'silence-since-it-was-noticed',
+    file: 'coordinator/core/judgement.ts',
+    find: 'Math.min(heard[rules.quorum - 1] ?? nowMs, nowMs)',
+    replace: 'nowMs',
+    why: 'A silence began with the last word, not when it was noticed.',
     caughtBy: { file: transcripts, test: 'silence > silence of all is told to the operator, and ends by itself' },
   },
   {

@@ -147,6 +147,15 @@ describe('availability', () => {
       {},
       { left_out: [0, 0, 100], observed: 900, down: [40, 50], outages: 1 },
     ],
+    [
+      'an outage within a silence, which was heard of when that was over',
+      [
+        incident({ kind: 'unconfirmed', good: 499, since: 500, opened: 531, resolved: 600 }),
+        incident({ good: 499, since: 520, opened: 600, fail: 540, pass: 560, resolved: 600 }),
+      ],
+      {},
+      { left_out: [0, 0, 80], observed: 920, down: [20, 21], outages: 1 },
+    ],
   ])('%s', (_, incidents, given, expected) => {
     expect(figures(incidents, given)).toMatchObject(expected)
   })
