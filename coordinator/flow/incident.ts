@@ -120,7 +120,7 @@ export async function resolveOpenIncident(
   by: Ending = 'resolved',
 ): Promise<void> {
   const { customer_id, now_ms } = monitor
-  if (!(await tx.closeIncident(customer_id, incidentId, now_ms))) return
+  if (!(await tx.closeIncident(customer_id, incidentId, now_ms, by !== 'resolved'))) return
   const passing = votes.filter(({ vote }) => vote === 'pass').map(({ probe_id }) => probe_id)
   await tx.recordOutageEnd(customer_id, incidentId, passing)
   const cancelled = await tx.cancelPendingPages(customer_id, incidentId)

@@ -49,6 +49,8 @@ export type IncidentRow = {
   next_step_at: number | null
   /** The next step, or the page to the operator, waits for the end of maintenance, or for the fleet guard. */
   held: boolean
+  /** It was not the votes that ended it. */
+  closed: boolean
   /** One of a series: it stays open until mail has returned steadily. */
   flapping: boolean
 }
@@ -122,10 +124,16 @@ export async function setIncidentCause(sql: Sql, customerId: string, incidentId:
   await sql`update incidents set cause = ${sql.json(cause)} where customer_id = ${customerId} and id = ${incidentId}`
 }
 
-/** Ends the incident and its escalation; false where it had ended before. */
-export async function closeIncident(sql: Sql, customerId: string, incidentId: string, atMs: number): Promise<boolean> {
+/** Ends the incident and its escalation; false where it had ended before. `closed`: it was not the votes that ended it. */
+export async function closeIncident(
+  sql: Sql,
+  customerId: string,
+  incidentId: string,
+  atMs: number,
+  closed = false,
+): Promise<boolean> {
   const { count } = await sql`
-    update incidents set resolved_at = ${atMs}, next_step = null, next_round = null, next_step_at = null
+    update incidents set resolved_at = ${atMs}, closed = ${closed}, next_step = null, next_round = null, next_step_at = null
     where customer_id = ${customerId} and id = ${incidentId} and resolved_at is null`
   return count > 0
 }

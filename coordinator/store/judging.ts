@@ -122,12 +122,15 @@ function loadOverdue(
       and least(o.at + ${lacks}, o.ingested_at) > now() - ${rules.timeout_s + 60} * interval '1 second'`
 }
 
-/** When the customer was told of something new: a later step or round of the same escalation says nothing that is. */
+/**
+ * When the customer was told of something new: a later step or round of the same escalation says nothing that is. Where a person has closed
+ * the incident nobody knows whether mail has come back: that is no bout of a series, and CLOSED is no all-clear.
+ */
 async function loadNotices(sql: Sql, { customer_id, monitor_id }: ClaimedMonitor): Promise<number[]> {
   const rows = await sql<{ told_ms: number }[]>`
     select min(p.created_at) as told_ms from incidents i join pages p on p.customer_id = i.customer_id and p.incident_id = i.id
     where i.customer_id = ${customer_id} and i.monitor_id = ${monitor_id} and p.kind in ('down', 'resolved', 'past')
-      and p.state not in ('cancelled', 'failed')
+      and p.state not in ('cancelled', 'failed') and not i.closed
       and (i.resolved_at is null or i.resolved_at > now() - ${noticeWindowMs} * interval '1 millisecond')
     group by p.incident_id, p.kind having min(p.created_at) > now() - ${noticeWindowMs} * interval '1 millisecond'
     order by told_ms desc`

@@ -335,7 +335,7 @@ describe('the end of an incident', () => {
     await monitor.judge()
     await send(sending(sound))
     expect(sound.sent[1]).toMatch(/CLOSED Mail of Example at .* closed by hand\. Code \w{4}$/)
-    expect(await monitor.incidents()).toHaveLength(1)
+    expect(await monitor.incidents()).toMatchObject([{ closed: true }])
     // What had begun before is known; what begins after is news.
     await monitor.report('us', [{ outcome: 'timeout', agoS: 500, cause: 'open' }])
     await monitor.judge()

@@ -246,6 +246,28 @@ onBothStores((stage) => {
       expect(await notices()).toHaveLength(2)
     })
 
+    test('of an incident that a person has closed is no notice: nobody knows whether mail had come back', async () => {
+      await stage.ground.beat(alive)
+      const notices = () =>
+        within(async (tx) => {
+          const monitor = await tx.lockMonitor(customerId(), stage.ground.monitor.monitor_id)
+          if (monitor === null) throw new Error('the monitor has no state')
+          return (await tx.loadEvidence(monitor)).told_ms.length
+        })
+      for (const [closed, more] of [
+        [true, 0],
+        [false, 2],
+      ] as const) {
+        const before = await notices()
+        const id = await open()
+        await addPage(id)
+        expect(await notices()).toBe(before + 1)
+        await within(async (tx) => tx.closeIncident(customerId(), id, await tx.nowMs(), closed))
+        await addPage(id, { kind: 'resolved' })
+        expect(await notices()).toBe(before + more)
+      }
+    })
+
     test('informs whom a gateway took it for, or may have', async () => {
       const id = await open()
       await stage.ground.beat(alive)

@@ -43,6 +43,7 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
         acknowledged_by: null,
         resolved_at: null,
         held: false,
+        closed: false,
         ...noStep,
         last_fail_at: null,
         first_pass_at: null,
@@ -62,7 +63,7 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
     setIncidentCause: async (_customerId, id, cause) => {
       await change(id, { cause })
     },
-    closeIncident: (_customerId, id, atMs) => change(id, { resolved_at: atMs, ...noStep }, isOpen),
+    closeIncident: (_customerId, id, atMs, closed = false) => change(id, { resolved_at: atMs, closed, ...noStep }, isOpen),
     recordOutageEnd: async (_customerId, id, passing) => {
       const incident = tx.read(incidents, id)
       if (incident?.kind !== 'down') return

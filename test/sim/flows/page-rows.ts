@@ -4,7 +4,7 @@ import type { Transaction } from '../../../coordinator/flow/store.ts'
 import type { ClaimedPage, PageKind } from '../../../coordinator/store/outbox.ts'
 import { theFleet } from './fleet-row.ts'
 import type { Ongoing } from './rows.ts'
-import type { MemoryStore, StoredPage } from './store.ts'
+import type { MemoryStore, StoredIncident, StoredPage } from './store.ts'
 
 type PageOperations = Pick<
   Transaction,
@@ -140,8 +140,9 @@ export const isTold = ({ pages }: MemoryStore, tx: Ongoing, incidentId: string |
 
 /** When the customer was told of something new about the monitor, newest first. */
 export function noticesOf({ pages, incidents }: MemoryStore, tx: Ongoing, monitorId: string): number[] {
+  const isOfMonitor = (incident: StoredIncident | undefined) => incident?.monitor_id === monitorId && !incident.closed
   const counts = ({ kind, state, incident_id }: StoredPage): boolean =>
-    noticeKinds.includes(kind) && reaches(state) && tx.read(incidents, incident_id)?.monitor_id === monitorId
+    noticeKinds.includes(kind) && reaches(state) && isOfMonitor(tx.read(incidents, incident_id))
   const told = Map.groupBy(tx.all(pages).filter(counts), ({ incident_id, kind }) => `${incident_id} ${kind}`)
   return Array.from(told.values(), (same) => Math.min(...same.map(({ created_at }) => created_at)))
     .filter((atMs) => atMs > tx.startedMs - noticeWindowMs)

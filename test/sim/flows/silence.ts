@@ -79,9 +79,10 @@ function holdsTrue(history: FlowHistory, incident: ToldIncident, { type, at_ms, 
   return [at_ms, ...sinceMs].some((atMs) => maintenanceAt(windows, atMs) !== null)
 }
 
-/** How many notices the log has for customers in the hour until then: of trouble, and of its end where somebody was told of trouble. */
+/** How many notices the log has for customers in the hour until then: of trouble, and of its end where somebody was told of trouble; none of what was closed by hand. */
 function noticesBefore({ incidents }: FlowHistory, atMs: number): number {
   return incidents
+    .filter((incident) => (endOf(incident)?.type ?? 'resolved') === 'resolved')
     .flatMap((incident) => {
       const told = incident.events.find(
         ({ type, detail }) => type === 'paged' && (detail.kind === undefined || detail.kind === 'past'),
