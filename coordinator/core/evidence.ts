@@ -114,6 +114,7 @@ export type JudgementReason =
   | 'votes_stayed_out'
   | 'no_fresh_results'
   | 'tests_say_nothing'
+  | 'too_few_witnesses'
   | 'over_before_heard'
   | 'flapping'
   | 'recovered'

@@ -3,8 +3,8 @@ import type { Effect, Evidence, Judgement, MonitorRules, MonitorState, OpenIncid
 import { witnesses } from './failure-domain.ts'
 import { allClearMs, isSeriesOver } from './flapping.ts'
 import { lastPass, settleUpTo, turn } from './suspicion.ts'
-import { isPass } from './verdict.ts'
-import { type CastVote, castVote, tallyVotes, testsItself, testsSince, viewOf } from './votes.ts'
+import { isPass, staleAfterMs } from './verdict.ts'
+import { type CastVote, castVote, isAbsent, tallyVotes, testsItself, testsSince, viewOf } from './votes.ts'
 
 /** After the first sign of recovery the others are asked at once, but not more often than this. */
 const recoveryAskMs = 10_000
@@ -19,7 +19,8 @@ export function judgeIncident(
   const planned = evidence.vantages.filter((vantage) => vantage.planned)
   const votes = planned.map((vantage) => castVote(vantage, incident.opened_ms, null, rules, nowMs))
   const views = votes.map(viewOf)
-  const well_since_ms = recovered(votes, incident.opened_ms, rules) ? (incident.well_since_ms ?? nowMs) : null
+  const heard = votes.filter((vote) => !staysAway(vote, rules, evidence, nowMs))
+  const well_since_ms = recovered(heard, incident.opened_ms, rules) ? (incident.well_since_ms ?? nowMs) : null
   const endsMs = well_since_ms === null ? null : allClearMs(incident, evidence, well_since_ms)
   if (endsMs !== null && nowMs >= endsMs) {
     const ended = { ...settleUpTo(lastPass(votes), state, evidence), incident: null, suspicion: null, hedge: null }
@@ -31,7 +32,13 @@ export function judgeIncident(
     }
   }
   const seriesOver = isSeriesOver(incident, evidence, nowMs)
-  const asking = ask(votes, { ...incident, well_since_ms, flapping: incident.flapping && !seriesOver }, rules, nowMs)
+  const asking = ask(
+    votes,
+    witnessCount(heard),
+    { ...incident, well_since_ms, flapping: incident.flapping && !seriesOver },
+    rules,
+    nowMs,
+  )
   const reason = endsMs !== null ? 'flapping' : seriesOver ? 'quorum_fails' : state.reason
   return {
     state: turn({ ...state, incident: asking.incident }, 'down', reason, nowMs),
@@ -39,6 +46,17 @@ export function judgeIncident(
     wake_ms: Math.min(asking.wakeMs, endsMs ?? asking.wakeMs),
     votes: views,
   }
+}
+
+/**
+ * Nobody waits for a word that may never come: a vantage that was lost so long ago that its last word is stale, and one that the target
+ * itself lets say nothing. Otherwise an incident with one vantage left would stay open for ever.
+ */
+function staysAway(vote: CastVote, rules: MonitorRules, { observing_since_ms }: Evidence, nowMs: number): boolean {
+  if (vote.reason === 'sender_blocked' || vote.reason === 'never_passed_greylisting') return true
+  const { tests, assigned_ms } = vote.vantage
+  const heardMs = Math.max(tests[0]?.finished_ms ?? 0, assigned_ms, observing_since_ms)
+  return isAbsent(vote) && nowMs > heardMs + staleAfterMs(rules)
 }
 
 /** The latest votes, all sent after the incident opened, pass in two witnesses (where there is one: twice in a row), and no quorum fails. */
@@ -68,7 +86,7 @@ function newestTurnMs(votes: CastVote[], openedMs: number): number {
  * is a sign of recovery: everybody who has not passed since is asked at once, so that the all-clear waits for no timetable; but not who is
  * refused by policy, which the recovery of others does not change.
  */
-function ask(votes: CastVote[], incident: OpenIncident, rules: MonitorRules, nowMs: number) {
+function ask(votes: CastVote[], witnessCount: number, incident: OpenIncident, rules: MonitorRules, nowMs: number) {
   const rhythmMs = incident.asked_ms + rules.open_period_s * 1000
   const mayRecover = newestTurnMs(votes, incident.opened_ms) > incident.asked_ms && incident.well_since_ms === null
   const recoveryMs = mayRecover ? incident.asked_ms + recoveryAskMs : Number.POSITIVE_INFINITY
@@ -78,7 +96,7 @@ function ask(votes: CastVote[], incident: OpenIncident, rules: MonitorRules, now
   const asked = votes.filter((vote) => {
     if (vote.vantage.lost) return false
     if (!signOfRecovery) return !testsItself(vote)
-    return vote.reason !== 'sender_blocked' && (vote.vote !== 'pass' || witnessCount(votes) === 1)
+    return vote.reason !== 'sender_blocked' && (vote.vote !== 'pass' || witnessCount === 1)
   })
   const effects = asked.map((vote): Effect => ({ kind: 'ask', probe_id: vote.probe_id, cause: 'open' }))
   return {

@@ -192,10 +192,8 @@ function judgeStanding(state: MonitorState, rules: MonitorRules, evidence: Evide
   const hedging = hedge(state, rules, evidence, nowMs)
   const next = { ...state, hedge: hedging.hedge }
   const standing = standingWitnesses(rules, evidence, nowMs)
-  const needed = Math.max(1, Math.min(rules.quorum, standing.length))
-  // With every witness gone quiet one after the other, the bar is missed when the last that is needed becomes stale.
-  const staleMs = standing.map(({ freshUntilMs }) => freshUntilMs).toSorted((a, b) => b - a)[needed - 1]
-  if (staleMs === undefined || nowMs > staleMs) return judgeSilence(next, rules, evidence, hedging.effects, nowMs)
+  const staleMs = quorumIsFreshUntil(standing, rules, evidence)
+  if (nowMs > staleMs) return judgeSilence(next, rules, evidence, standing.length, hedging.effects, nowMs)
 
   const news = judgeLateNews(next, rules, evidence, nowMs)
   // The reason tells why the decision was taken: as long as that stands, so does the reason.
@@ -215,16 +213,27 @@ function judgeStanding(state: MonitorState, rules: MonitorRules, evidence: Evide
     standing.filter((witness) => verdicts.some((verdict) => witness.verdicts.has(verdict))).length
   // After an incident was ended by hand all may still fail: the next failing test says more.
   if (count('fail') > 0 && count('pass', 'slow') > 0) return decided('partial', 'some_vantages_pass')
-  if (count('slow') >= needed) return decided('slow', 'mail_is_slow')
+  if (count('slow') >= rules.quorum) return decided('slow', 'mail_is_slow')
   return decided('up', 'all_well')
 }
 
+type Witness = { verdicts: Set<Verdict>; freshUntilMs: number }
+
+/**
+ * With the witnesses gone quiet one after the other, until the last that the quorum needs is stale. Where there are fewer than that, as
+ * where a probe was retired and there is no other, nobody could confirm an outage: who comes to fill the places has as long from the last
+ * assignment, and the bar is not lowered.
+ */
+function quorumIsFreshUntil(standing: readonly Witness[], rules: MonitorRules, evidence: Evidence): number {
+  const assigned = evidence.vantages.filter(({ planned }) => planned).map(({ assigned_ms }) => assigned_ms)
+  const filledUntilMs = Math.max(evidence.observing_since_ms, ...assigned) + staleAfterMs(rules)
+  const vacant = Array.from({ length: Math.max(0, rules.quorum - standing.length) }, () => filledUntilMs)
+  const untilMs = [...standing.map(({ freshUntilMs }) => freshUntilMs), ...vacant].toSorted((a, b) => b - a)
+  return untilMs[rules.quorum - 1] ?? filledUntilMs
+}
+
 /** The planned vantages by witness: what they last said, and until when that is not old news. */
-function standingWitnesses(
-  rules: MonitorRules,
-  evidence: Evidence,
-  nowMs: number,
-): { verdicts: Set<Verdict>; freshUntilMs: number }[] {
+function standingWitnesses(rules: MonitorRules, evidence: Evidence, nowMs: number): Witness[] {
   const planned = evidence.vantages.filter((vantage) => vantage.planned)
   const group = witnesses(planned.map((vantage) => vantage.domain))
   const members = Map.groupBy(planned, (vantage) => group[planned.indexOf(vantage)])
@@ -253,12 +262,20 @@ const saysNothing = (vantage: VantageEvidence, nowMs: number): boolean =>
   vantage.tests[0] !== undefined && verdictOf(vantage.tests[0], vantage, nowMs).verdict === 'abstain'
 
 /** Too few vantages have anything to say: silence about the customer's mail is the operator's affair. */
-function judgeSilence(state: MonitorState, rules: MonitorRules, evidence: Evidence, asking: Effect[], nowMs: number): Judgement {
+function judgeSilence(
+  state: MonitorState,
+  rules: MonitorRules,
+  evidence: Evidence,
+  witnessCount: number,
+  asking: Effect[],
+  nowMs: number,
+): Judgement {
   const planned = evidence.vantages.filter((vantage) => vantage.planned)
   const abstaining = planned.filter((vantage) => saysNothing(vantage, nowMs))
   const votes = abstaining.map((vantage) => viewOf(castVote(vantage, 0, null, rules, nowMs)))
   const wake_ms = nowMs + rules.open_period_s * 1000
-  const silent = turn(state, 'unconfirmed', votes.length > 0 ? 'tests_say_nothing' : 'no_fresh_results', nowMs)
+  const speechless = votes.length > 0 ? 'tests_say_nothing' : 'no_fresh_results'
+  const silent = turn(state, 'unconfirmed', witnessCount < rules.quorum ? 'too_few_witnesses' : speechless, nowMs)
   if (state.incident !== null) return { state: silent, effects: asking, wake_ms, votes }
   // What was decided before rests on words of its own.
   const since_ms = Math.max(silentSinceMs(planned, rules, nowMs), state.decision_since_ms)

@@ -38,12 +38,14 @@ export function otherQuestions(
   return questions.sort((a, b) => a.since_ms - b.since_ms)
 }
 
+/** How long after the first failing test was sent its question stays open: for two timeouts, with the wait between them. */
+export const questionMs = (rules: MonitorRules): number => (2 * rules.timeout_s + rules.retest_wait_s) * 1000 + reportGraceMs
+
 /**
  * When a question that was opened at `nowMs` is given up. Who hears of the failure late, as from a probe that was cut off, still gives
  * the others the time to answer.
  */
 export function deadlineOf(test: TestFact, rules: MonitorRules, nowMs: number): number {
-  const hardS = isHardFailure(test.outcome) ? rules.timeout_s + rules.hard_confirm_s : 0
-  const longestMs = Math.max(2 * rules.timeout_s + rules.retest_wait_s, hardS) * 1000
-  return Math.max(test.started_ms + longestMs + reportGraceMs, nowMs + answerMs(rules))
+  const hardMs = isHardFailure(test.outcome) ? rules.hard_confirm_s * 1000 + answerMs(rules) : 0
+  return Math.max(test.started_ms + Math.max(questionMs(rules), hardMs), nowMs + answerMs(rules))
 }

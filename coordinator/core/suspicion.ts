@@ -12,7 +12,7 @@ import type {
 } from './evidence.ts'
 import { shareFate } from './failure-domain.ts'
 import { isSeries } from './flapping.ts'
-import { deadlineOf, otherQuestions, settledMs } from './question.ts'
+import { deadlineOf, otherQuestions, questionMs, settledMs } from './question.ts'
 import { decide, type Quorum } from './quorum.ts'
 import { isPass, type TestFact } from './verdict.ts'
 import {
@@ -131,9 +131,12 @@ function decisionSoFar(
   return ['suspected', votes.filter(({ test }) => test !== null).length > 1 ? 'votes_missing' : 'test_failed']
 }
 
-/** Results can only be waited for while somebody is there to receive them: after a break the time to answer starts anew. */
+/**
+ * Results can only be waited for while somebody is there to receive them: after a break the time to answer starts anew. A timeout that was
+ * raised meanwhile is waited for as well.
+ */
 const deadline = (suspicion: Suspicion, rules: MonitorRules, evidence: Evidence): number =>
-  Math.max(suspicion.deadline_ms, evidence.observing_since_ms + answerMs(rules))
+  Math.max(suspicion.deadline_ms, suspicion.since_ms + questionMs(rules), evidence.observing_since_ms + answerMs(rules))
 
 /** The others agree already, but nobody is woken before the suspecting vantage has lost its re-test too (DESIGN 1, `down`). */
 export const isRetestAwaited = (votes: CastVote[], suspicion: Suspicion): boolean =>

@@ -4,7 +4,7 @@ import type { Evidence, MonitorRules, MonitorState, VantageEvidence } from '../c
 import type { FailureDomain } from '../core/failure-domain.ts'
 import { noticeWindowMs } from '../core/flapping.ts'
 import { healthBeside, type OwnTest } from '../core/probe-health.ts'
-import type { TestFact } from '../core/verdict.ts'
+import { type TestFact, verdictOf } from '../core/verdict.ts'
 import { type Due, earliestDue } from './clock.ts'
 import type { Part, Sql } from './connection.ts'
 import { ofTarget, targetDomain } from './monitors.ts'
@@ -84,13 +84,16 @@ export async function loadEvidence(sql: Sql, monitor: ClaimedMonitor): Promise<E
   )
   const tests = await loadTests(sql, monitor, probeIds, sinceMs)
   const overdue = await loadOverdue(sql, monitor)
-  const deferred = tests.some((test) => test.outcome === 'deferred')
-  const passes = deferred ? await loadPasses(sql, monitor, probeIds) : new Map<string, number>()
+  const testsOf = (probeId: string) =>
+    tests.filter(({ probe_id }) => probe_id === probeId).map(({ probe_id: _, ...test }): TestFact => test)
+  const passes = rows.some((row) => testsOf(row.probe_id).some((test) => maySayNothing(test, row)))
+    ? await loadPasses(sql, monitor, probeIds)
+    : new Map<string, number>()
   const vantages = rows.map(
     ({ asn, return_domain, ...row }): VantageEvidence => ({
       ...row,
       domain: { region: row.region, asn, return_domain },
-      tests: tests.filter((test) => test.probe_id === row.probe_id).map(({ probe_id: _, ...test }) => test),
+      tests: testsOf(row.probe_id),
       overdue: overdue
         .filter((late) => late.probe_id === row.probe_id)
         .map(({ test_id, started_ms }) => ({ test_id, started_ms })),
@@ -150,13 +153,15 @@ function loadVantages(sql: Sql, { customer_id, monitor_id }: ClaimedMonitor, sub
   return sql<VantageRow[]>`
     select p.id as probe_id, p.region, p.asn, split_part(p.return_address, '@', 2) as return_domain, a.id is not null as planned,
       ${isLost(sql)} as lost,
-      coalesce(a.assigned_at, now()) as assigned_ms,
+      -- What is about to be assigned anew, with other times, has not had the time to be tested by them.
+      case when a.generation >= m.generation then a.assigned_at else now() end as assigned_ms,
       case when slot.number >= a.first_slot then to_timestamp(
         (a.epoch_ms + a.phase_ms + (a.plan->>'period_s')::int * 1000 * slot.number + coalesce(p.clock_offset_ms, 0)) / 1000.0)
       end as slot_started_ms, p.connected_at as connected_ms,
       p.contradicted, p.monitors_held
     from probes p left join assignments a on a.probe_id = p.id and a.customer_id = ${customer_id} and a.monitor_id = ${monitor_id}
       and a.last_slot is null and a.withdrawn_at is null
+    left join monitors m on m.customer_id = a.customer_id and m.id = a.monitor_id
     -- A probe starts its slots by its own wall clock.
     cross join lateral (select floor(
       (extract(epoch from clock_timestamp()) * 1000 - coalesce(p.clock_offset_ms, 0) - a.epoch_ms - a.phase_ms) / ((a.plan->>'period_s')::int * 1000)
@@ -208,17 +213,19 @@ async function loadTests(
   })
 }
 
-/**
- * When each vantage's mail that has come back from this recipient was sent, the newest; asked only where a deferral needs it. A probe has one
- * sender and one address.
- */
+/** Whether it abstains, now or when its proof stays out: only then it matters when mail has passed last. */
+const maySayNothing = (test: TestFact, row: VantageRow): boolean =>
+  verdictOf(test, { ...row, passed_ms: null }, Number.POSITIVE_INFINITY).verdict === 'abstain'
+
+/** When each vantage's mail that has come back from this recipient was sent, the newest. A probe has one sender and one address. */
 async function loadPasses(
   sql: Sql,
   { customer_id, monitor_id, target_generation }: ClaimedMonitor,
   probeIds: string[],
 ): Promise<Map<string, number>> {
   const rows = await sql<{ probe_id: string; started_ms: number }[]>`
-    select v.probe_id, pass.started_at as started_ms from unnest(${probeIds}::uuid[]) as v (probe_id) cross join lateral (
+    select v.probe_id, pass.started_at + coalesce(p.clock_offset_ms, 0) * interval '1 millisecond' as started_ms
+    from unnest(${probeIds}::uuid[]) as v (probe_id) join probes p on p.id = v.probe_id cross join lateral (
       select r.started_at from results r where r.customer_id = ${customer_id} and r.monitor_id = ${monitor_id} and r.probe_id = v.probe_id
         and ${ofTarget(sql, sql`r`, sql`${target_generation}`)} and r.outcome in ('ok', 'slow')
       order by r.started_at desc limit 1) pass`

@@ -31,6 +31,41 @@ async function tell(region: string, ...told: Told[]): Promise<void> {
 
 const notices = async () => (await api.operator('GET', `/v1/monitors/${monitor.id}`)).body.notices
 
+describe('vantages that say nothing', () => {
+  /** The assignments have been there for a day, as the coordinator has; all regions have passed so long ago. */
+  const passed = async (agoS: number): Promise<void> => {
+    await api.admin`update assignments set assigned_at = now() - interval '1 day' where monitor_id = ${monitor.id}`
+    for (const region of ['eu', 'us', 'ap']) await monitor.report(region, [other('ok', agoS)])
+  }
+  const judged = async (): Promise<string> => {
+    await api.admin`update monitor_states set judge_at = now() where monitor_id = ${monitor.id}`
+    await monitor.judge()
+    return `${(await monitor.state()).decision}, ${(await monitor.pages()).length} pages`
+  }
+  test('are silent when no mail has passed for two periods, the timeout and a minute, and not before', async () => {
+    await passed(7700)
+    for (const region of ['eu', 'us']) await monitor.report(region, [other('not_run', 10)])
+    expect(await judged()).toBe('up, 0 pages')
+  })
+
+  test('are silent then: the operator is told why, and the customer nothing', async () => {
+    await passed(8000)
+    for (const region of ['eu', 'us', 'ap']) await tell(region, blocked(10))
+    expect(await judged()).toBe('unconfirmed, 1 pages')
+    const [page] = await monitor.pages()
+    expect(page).toMatchObject({ recipient: 'operator', kind: 'unconfirmed' })
+    expect(page?.text).toMatch(/too few healthy probes: our address is blocked: 554 5\.7\.1 Service unavailable/)
+  })
+
+  test('a shorter period finds nobody silent before it has been assigned', async () => {
+    await passed(1500)
+    await api.admin`update monitors set period_s = 300, timeout_s = 60, generation = generation + 1 where id = ${monitor.id}`
+    expect(await judged()).toBe('up, 0 pages')
+    await api.admin`update assignments set generation = generation + 1 where monitor_id = ${monitor.id}`
+    expect(await judged()).toBe('unconfirmed, 1 pages')
+  })
+})
+
 describe('a vantage whose address is refused by policy', () => {
   test('is told of in a notice that says what to do; nobody is paged, and the decision stays', async () => {
     await tell('eu', blocked(300))

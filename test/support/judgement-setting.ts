@@ -32,6 +32,8 @@ export type Setting = {
   linked?: (region: string, at: number) => boolean
   /** The probe works at all. */
   alive?: (region: string, at: number) => boolean
+  /** It was retired, and there is no other to take its place. */
+  retired?: (region: string, at: number) => boolean
   /** A coordinator works. */
   coordinating?: (at: number) => boolean
   /** Nobody is paged: who is to hear of an outage hears of it when this ends. */

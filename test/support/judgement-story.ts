@@ -61,6 +61,7 @@ export class Story {
       coordinating: () => true,
       maintained: () => false,
       contradicted: () => ({ contradicted: 0, monitors_held: 1 }),
+      retired: () => false,
       pool: [],
       watched: true,
       rules: {},
@@ -104,13 +105,15 @@ export class Story {
     return this.lines.splice(0)
   }
 
+  #isPlanned = ({ planned, region }: Probe): boolean => planned && !this.#setting.retired(region, this.second())
+
   evidence(): Evidence {
     const now = this.#nowMs
     const substitutes = Object.values(this.state.suspicion?.substitutes ?? {})
     const isLost = (probe: Probe) => now - probe.lastSeenMs > 60_000
     return {
       vantages: this.#probes
-        .filter((probe) => probe.planned || substitutes.includes(probe.region))
+        .filter((probe) => this.#isPlanned(probe) || substitutes.includes(probe.region))
         .map((probe) => ({
           ...evidenceOf(probe, startMs),
           domain: this.#setting.domainOf(probe.region),

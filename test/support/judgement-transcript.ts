@@ -14,6 +14,7 @@ type Scene = {
   mail: (Stretch & { fate: Fate })[]
   unproven: Stretch[]
   contradicted: Stretch[]
+  retired: Stretch[]
   dead: Stretch[]
   cut: Stretch[]
   away: Stretch[]
@@ -33,6 +34,7 @@ export function playTranscript({ steps }: Transcript): { told: Map<Step, string[
     mail: [],
     unproven: [],
     contradicted: [],
+    retired: [],
     dead: [],
     cut: [],
     away: [],
@@ -89,11 +91,12 @@ const directives: Record<string, (scene: Scene, line: Line) => string[] | undefi
   },
   /**
    * `probe unproven in=eu from=15:00`: its control trips are lost; `probe contradicted`: it fails for three mail systems more, from which
-   * mail of other regions returns; `probe dead`: it does nothing.
+   * mail of other regions returns; `probe dead`: it does nothing; `probe retired`: it is no
+   * vantage any more.
    */
   probe(scene, line) {
     check(line, null, stretchOptions)
-    scene[oneOf(line, line.words[0], ['unproven', 'contradicted', 'dead'])].push(stretchOf(line))
+    scene[oneOf(line, line.words[0], ['unproven', 'contradicted', 'dead', 'retired'])].push(stretchOf(line))
     return undefined
   },
   /** `link cut in=eu from=10:00 to=40:00`: it tests on, and delivers when it is back. */
@@ -144,7 +147,8 @@ function begun(scene: Scene): Story {
     rules: scene.rules,
     mail: (region, at) => scene.mail.findLast((stretch) => holds(stretch, region, at))?.fate ?? 'ok',
     proves: (region, at) => !isIn(scene.unproven, region, at),
-    alive: (region, at) => !isIn(scene.dead, region, at),
+    alive: (region, at) => !isIn([...scene.dead, ...scene.retired], region, at),
+    retired: (region, at) => isIn(scene.retired, region, at),
     contradicted: (region, at) => ({ contradicted: isIn(scene.contradicted, region, at) ? 3 : 0, monitors_held: 4 }),
     linked: (region, at) => !isIn(scene.cut, region, at),
     maintained: (at) => isIn(scene.maintenance, null, at),

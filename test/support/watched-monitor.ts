@@ -232,7 +232,8 @@ export class WatchedMonitor {
   /** One region loses the mail twice, and until the deadline no other one answers; `meanwhile` something else happens. */
   async becomeUnconfirmed(meanwhile: () => PromiseLike<unknown> = async () => {}): Promise<void> {
     const [first = ''] = this.#probes.keys()
-    await this.report(first, [{ outcome: 'timeout', agoS: sinceS }])
+    // So long ago that two timeouts and the wait between them are over.
+    await this.report(first, [{ outcome: 'timeout', agoS: sinceS + 30 }])
     await this.judge()
     await this.report(first, [{ outcome: 'timeout', agoS: 600, cause: 'retest', attempt: 2 }])
     await this.judge()

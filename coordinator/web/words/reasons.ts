@@ -17,6 +17,7 @@ const decisionReasons: Record<JudgementReason, string> = {
   votes_stayed_out: 'Too few healthy vantages answered',
   no_fresh_results: 'No fresh results',
   tests_say_nothing: 'Tests say nothing about the mail',
+  too_few_witnesses: 'Too few independent probes to confirm an outage',
   flapping: 'Comes and goes: open until mail is steady',
   over_before_heard: 'Up; an outage was over before we heard of it',
   recovered: 'Mail comes back again',
