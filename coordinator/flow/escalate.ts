@@ -1,6 +1,6 @@
 /** The steps of an incident's escalation, written as pages into the outbox in the transaction that takes the step. */
 import { isoTime } from '../../common/durations.ts'
-import { firstStep, type StepCursor, stepAfter } from '../core/escalation.ts'
+import { firstStep, passedSteps, type StepCursor, stepAfter, type TakenStep } from '../core/escalation.ts'
 import type { Effect } from '../core/evidence.ts'
 import { maintenanceAt } from '../core/maintenance.ts'
 import { downText, pastText } from '../core/sms-text.ts'
@@ -15,9 +15,14 @@ import type { Transaction } from './store.ts'
 export async function escalateNext(context: FlowContext): Promise<boolean> {
   return await context.store.transaction(async (tx) => {
     const incident = await tx.claimDueStep()
-    if (incident === null || incident.next_step === null || incident.next_round === null) return false
-    const cursor = { step: incident.next_step, round: incident.next_round, due_ms: incident.next_step_at ?? 0 }
+    if (incident === null) return false
     const nowMs = await tx.nowMs()
+    if (incident.amended) {
+      await catchUp(context, tx, incident, nowMs)
+      return true
+    }
+    if (incident.next_step === null || incident.next_round === null) return false
+    const cursor = { step: incident.next_step, round: incident.next_round, due_ms: incident.next_step_at ?? 0 }
     if (incident.held && cursor.step === 0 && cursor.round === 0) {
       // Nobody has been told yet: the escalation starts now that what held it has ended.
       await tx.setNextStep(incident.customer_id, incident.id, null)
@@ -28,14 +33,61 @@ export async function escalateNext(context: FlowContext): Promise<boolean> {
 }
 
 /**
- * Those whose affair it is are told, now or by due steps; in maintenance, or while the fleet guard holds pages, once that has ended, if the
- * incident is still open then.
+ * Policy or contacts have changed since paging began: whose turn has been by what holds now, and who has had no page of this incident, is
+ * paged at once; the next step follows from the last that was taken. Whoever has had one is not paged again by this.
  */
-export async function startPaging(context: FlowContext, tx: Transaction, incident: IncidentRow, nowMs: number): Promise<void> {
+async function catchUp(context: FlowContext, tx: Transaction, incident: IncidentRow, nowMs: number): Promise<void> {
+  const { customer_id, id, monitor_id, next_step } = incident
+  const paged = await tx.readPaged(customer_id, id)
+  const last = lastTaken(paged)
+  if (last === null) {
+    await tx.setNextStep(customer_id, id, null)
+    return await startPaging(context, tx, incident, nowMs, incident.held ? nowMs : (incident.down_at ?? nowMs))
+  }
+  if (await isHeld(context, tx, incident, last, nowMs)) return
+  const policy = await tx.readMonitorPolicy(customer_id, monitor_id)
+  const known = new Set(paged.map(({ address }) => address))
+  const to: string[] = []
+  for (const { step, round, contact_ids } of policy === null ? [] : passedSteps(policy, last)) {
+    const recipients = (await tx.readRecipients(customer_id, contact_ids)).filter(({ address }) => !known.has(address))
+    const text = downText(factsOf(incident, incident.vantages))
+    await writePages(context, tx, incident, nowMs, { kind: 'down', text, step, round }, recipients)
+    for (const { address, contact_name } of recipients) {
+      known.add(address)
+      to.push(contact_name)
+    }
+  }
+  await logIncidentEvent(context, tx, incident, nowMs, 'policy_changed', { to })
+  if (policy === null) await logIncidentEvent(context, tx, incident, nowMs, 'no_policy', {})
+  const next = policy === null ? null : stepAfter(policy, last, last.taken_ms)
+  await tx.setNextStep(customer_id, id, next)
+  if (next === null && policy !== null && next_step !== null)
+    await logIncidentEvent(context, tx, incident, nowMs, 'policy_exhausted', {})
+  await tx.announce('pages')
+}
+
+/** Pages in the order of their steps. */
+function lastTaken(paged: readonly { step: number; round: number; written_ms: number }[]): TakenStep | null {
+  const last = paged.at(-1)
+  const first = paged.find(({ step, round }) => step === last?.step && round === last.round)
+  return first === undefined ? null : { step: first.step, round: first.round, taken_ms: first.written_ms }
+}
+
+/**
+ * Those whose affair it is are told, now or by due steps; in maintenance, or while the fleet guard holds pages, once that has ended, if the
+ * incident is still open then. The wait of the first step counts from `fromMs`.
+ */
+export async function startPaging(
+  context: FlowContext,
+  tx: Transaction,
+  incident: IncidentRow,
+  nowMs: number,
+  fromMs = nowMs,
+): Promise<void> {
   if (await isHeld(context, tx, incident, { step: 0, round: 0 }, nowMs)) return
   if (incident.kind !== 'down') return await pageUnjudged(context, tx, incident, nowMs)
   const untilMs = await guardedUntil(context, tx, incident, nowMs)
-  if (untilMs === null) await startEscalation(context, tx, incident, nowMs)
+  if (untilMs === null) await startEscalation(context, tx, incident, nowMs, fromMs)
   else await tx.holdStep(incident.customer_id, incident.id, { step: 0, round: 0 }, untilMs)
 }
 
@@ -57,9 +109,15 @@ async function isHeld(
 }
 
 /** The first step, taken in the transaction that opens the incident where it is due at once. */
-async function startEscalation(context: FlowContext, tx: Transaction, incident: IncidentRow, nowMs: number): Promise<void> {
+async function startEscalation(
+  context: FlowContext,
+  tx: Transaction,
+  incident: IncidentRow,
+  nowMs: number,
+  fromMs: number,
+): Promise<void> {
   const policy = await tx.readMonitorPolicy(incident.customer_id, incident.monitor_id)
-  const first = policy === null ? null : firstStep(policy, nowMs)
+  const first = policy === null ? null : firstStep(policy, fromMs)
   if (first === null) {
     await logIncidentEvent(context, tx, incident, nowMs, 'no_policy', {})
     context.logger.error(

@@ -52,6 +52,8 @@ export type Transaction = {
 
   claimDueStep: Bound<typeof incidentLog.claimDueStep>
   setNextStep: Bound<typeof incidentLog.setNextStep>
+  amendPaging: Bound<typeof incidentLog.amendPaging>
+  readPaged: Bound<typeof incidentLog.readPaged>
   holdStep: Bound<typeof incidentLog.holdStep>
   holdWindowsOfMonitor: Bound<typeof holdWindowsOfMonitor>
   readMonitorPolicy: Bound<typeof incidentLog.readMonitorPolicy>

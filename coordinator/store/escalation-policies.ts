@@ -64,3 +64,17 @@ export async function monitorsWithPolicy(sql: Sql, customerId: string, id: strin
     where customer_id = ${customerId} and escalation_policy_id = ${id} and deleted_at is null order by name limit 20`
   return rows.map((row) => row.name)
 }
+
+/** The monitors that escalate by this policy, and those by any policy that would page this contact. */
+export async function monitorIdsWithPolicy(sql: Sql, customerId: string, id: string): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    select id from monitors where customer_id = ${customerId} and escalation_policy_id = ${id} and deleted_at is null`
+  return rows.map((row) => row.id)
+}
+
+export async function monitorIdsWithContact(sql: Sql, customerId: string, contactId: string): Promise<string[]> {
+  const rows = await sql<{ id: string }[]>`
+    select m.id from monitors m join escalation_policies p on p.customer_id = m.customer_id and p.id = m.escalation_policy_id
+    where m.customer_id = ${customerId} and m.deleted_at is null and p.steps @> ${sql.json([{ contact_ids: [contactId] }])}`
+  return rows.map((row) => row.id)
+}

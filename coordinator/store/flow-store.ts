@@ -5,6 +5,7 @@ import { databaseNowMs } from './clock.ts'
 import type { Sql, SqlPool } from './connection.ts'
 import { lockBlindSpell, lockFleet, saveBlindSpell, saveFleetGuard } from './fleet.ts'
 import {
+  amendPaging,
   claimDueStep,
   closeIncident,
   codeIsFree,
@@ -15,6 +16,7 @@ import {
   insertIncidentEvent,
   readIncident,
   readMonitorPolicy,
+  readPaged,
   readRecipients,
   setIncidentCause,
   setNextStep,
@@ -72,6 +74,8 @@ export const transactionOn = (sql: Sql): Transaction => ({
 
   claimDueStep: () => claimDueStep(sql),
   setNextStep: (...args) => setNextStep(sql, ...args),
+  amendPaging: (...args) => amendPaging(sql, ...args),
+  readPaged: (...args) => readPaged(sql, ...args),
   holdStep: (...args) => holdStep(sql, ...args),
   holdWindowsOfMonitor: (...args) => holdWindowsOfMonitor(sql, ...args),
   readMonitorPolicy: (...args) => readMonitorPolicy(sql, ...args),

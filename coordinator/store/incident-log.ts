@@ -18,6 +18,7 @@ export type IncidentEventType =
   | 'nobody_to_page'
   | 'no_policy'
   | 'policy_exhausted'
+  | 'policy_changed'
   | 'page_accepted'
   | 'page_failed'
   | 'page_cancelled'
@@ -49,6 +50,8 @@ export type IncidentRow = {
   next_step_at: number | null
   /** The next step, or the page to the operator, waits for the end of maintenance, or for the fleet guard. */
   held: boolean
+  /** Policy or contacts have changed since paging began, and nobody has looked yet who should have been told by now. */
+  amended: boolean
   /** It was not the votes that ended it. */
   closed: boolean
   /** One of a series: it stays open until mail has returned steadily. */
@@ -141,8 +144,30 @@ export async function closeIncident(
 export async function setNextStep(sql: Sql, customerId: string, incidentId: string, next: StepCursor | null): Promise<void> {
   await sql`
     update incidents set next_step = ${next?.step ?? null}, next_round = ${next?.round ?? null}, next_step_at = ${next?.due_ms ?? null},
-      held = false
+      held = false, amended = false
     where customer_id = ${customerId} and id = ${incidentId}`
+}
+
+/**
+ * Policy or contacts of these monitors have changed: the next step of an incident that nobody has acknowledged is due now, to see who should
+ * have been told. What waits for the end of maintenance, or for the fleet guard, waits on.
+ */
+export async function amendPaging(sql: Sql, customerId: string, monitorIds: string[]): Promise<void> {
+  await sql`
+    update incidents set amended = true, next_step_at = case when held then next_step_at else now() end
+    where customer_id = ${customerId} and monitor_id = any(${monitorIds}::uuid[]) and kind = 'down'
+      and resolved_at is null and acknowledged_at is null`
+}
+
+/** Whom the steps of the incident have paged, and when. */
+export function readPaged(
+  sql: Sql,
+  customerId: string,
+  incidentId: string,
+): Promise<{ step: number; round: number; address: string; written_ms: number }[]> {
+  return sql<{ step: number; round: number; address: string; written_ms: number }[]>`
+    select step, round, address, created_at as written_ms from pages
+    where customer_id = ${customerId} and incident_id = ${incidentId} and kind = 'down' order by round, step, created_at, id`
 }
 
 /** The step waits until `untilMs`, when maintenance ends. */

@@ -246,6 +246,21 @@ onBothStores((stage) => {
       expect(await notices()).toHaveLength(2)
     })
 
+    test('of a step is known by its step, round and address, in that order', async () => {
+      const id = await open()
+      await addPage(id, { step: 1, round: 0 })
+      await addPage(id, { step: 0, round: 1, address: '+61400000009' })
+      await addPage(id, { step: 0, round: 0 })
+      await addPage(id, { kind: 'resolved' })
+      const paged = await within((tx) => tx.readPaged(customerId(), id))
+      expect(paged.map(({ step, round, address }) => `${round}.${step} ${address}`)).toEqual([
+        '0.0 +61400000001',
+        '0.1 +61400000001',
+        '1.0 +61400000009',
+      ])
+      expect(Math.abs((paged[0]?.written_ms ?? 0) - (await stage.ground.nowMs()))).toBeLessThan(60_000)
+    })
+
     test('of an incident that a person has closed is no notice: nobody knows whether mail had come back', async () => {
       await stage.ground.beat(alive)
       const notices = () =>

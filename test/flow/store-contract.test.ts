@@ -197,6 +197,29 @@ onBothStores((stage) => {
       expect(await within((tx) => tx.claimDueStep())).toMatchObject({ id, next_step: 1, next_round: 0 })
     })
 
+    test('is looked at when its policy changes: at once, or when what holds it ends, and not where somebody looks after it', async () => {
+      const amend = () => within((tx) => tx.amendPaging(customerId(), [stage.ground.monitor.monitor_id]))
+      const close = (id: string) => within(async (tx) => tx.closeIncident(customerId(), id, await tx.nowMs()))
+      const over = await open()
+      await amend()
+      expect(await within((tx) => tx.claimDueStep())).toMatchObject({ id: over, amended: true, next_step: null })
+      await within((tx) => tx.setNextStep(customerId(), over, null))
+      expect(await within((tx) => tx.claimDueStep())).toBeNull()
+      const untilMs = (await stage.ground.nowMs()) + 60_000
+      await within((tx) => tx.holdStep(customerId(), over, { step: 0, round: 0 }, untilMs))
+      await amend()
+      expect((await stage.ground.due()).step).toBe(untilMs)
+      await stage.ground.passTime(60)
+      expect(await within((tx) => tx.claimDueStep())).toMatchObject({ held: true, amended: true })
+      await within((tx) => tx.acknowledgeIncident({ customer_id: customerId(), id: over }, 'Ann'))
+      await amend()
+      expect(await within((tx) => tx.claimDueStep())).toBeNull()
+      await close(over)
+      await open('unconfirmed')
+      await amend()
+      expect(await within((tx) => tx.claimDueStep())).toBeNull()
+    })
+
     test('is acknowledged once, which ends its steps; a confirmation undoes it, and may be of a series until that is over', async () => {
       const id = await open('unconfirmed')
       const due_ms = await stage.ground.nowMs()

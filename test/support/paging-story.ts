@@ -55,6 +55,8 @@ const toldEvents = new Set<StoredEvent['type']>([
   'all_clear_waits',
   'fails_again',
   'nobody_to_page',
+  'no_policy',
+  'policy_changed',
 ])
 const failing: VoteView[] = ['eu', 'us'].map((region) => ({
   ...{ probe_id: region, region, vote: 'fail', reason: 'failed', outcome: 'timeout', test_id: null },
@@ -64,6 +66,7 @@ const passing: VoteView[] = failing.map((view) => ({ ...view, vote: 'pass', reas
 export class PagingStory {
   readonly #setting: PagingSetting
   readonly #runtime = new FakeRuntime({ wallMs: startMs, monotonicMs: 0 })
+  readonly #recipients = new Map<string, Recipient[]>()
   readonly #store: MemoryStore
   readonly #context: SendContext
   #lines: string[] = []
@@ -71,8 +74,7 @@ export class PagingStory {
   constructor(setting: PagingSetting) {
     this.#setting = setting
     const nowMs = this.#runtime.wallMs
-    const recipients = new Map<string, Recipient[]>()
-    for (const { who } of setting.steps) recipients.set(who, [{ contact_method_id: who, address: who, contact_name: who }])
+    for (const { who } of setting.steps) this.#recipients.set(who, [{ contact_method_id: who, address: who, contact_name: who }])
     this.#store = new MemoryStore(
       {
         nowMs,
@@ -84,7 +86,7 @@ export class PagingStory {
           steps: setting.steps.map(({ after_s, who }) => ({ after_s, contact_ids: [who] })),
           repeat: setting.repeat,
         }),
-        recipients,
+        recipients: this.#recipients,
         windows: () => setting.maintenance.map(windowOf),
       },
       (commit) => this.#tellEvents(commit.events),
@@ -99,6 +101,12 @@ export class PagingStory {
       ...{ outgoing: new Outgoing(), gateways: gatewayNames.map((name) => this.#gateway(name)) },
     }
     this.#store.heartbeats.start('coordinator')
+  }
+
+  async changePolicy({ steps, repeat }: Pick<PagingSetting, 'steps' | 'repeat'>): Promise<void> {
+    Object.assign(this.#setting, { steps, repeat })
+    for (const { who } of steps) this.#recipients.set(who, [{ contact_method_id: who, address: who, contact_name: who }])
+    await this.#store.transaction((tx) => tx.amendPaging('customer', this.#setting.monitors))
   }
 
   /** What the judgement decides about a monitor, or a person does, at this moment. */

@@ -35,12 +35,13 @@ const directives: Record<string, (scene: Scene, line: Line) => Promise<string[] 
     setting.watched = Number(line.options.watched?.[0] ?? line.words.length)
     return undefined
   },
-  /** `policy Alice Bob after=(0:00,10:00) repeat=1`: each is a step of its own. */
-  async policy({ setting }, line) {
+  /** `policy Alice Bob after=(0:00,10:00) repeat=1`: each is a step of its own; once the story has begun, it is changed. */
+  async policy({ setting, story }, line) {
     check(line, null, ['after', 'repeat'])
     const after = line.options.after ?? []
     setting.steps = line.words.map((who, index) => ({ who, after_s: secondsOf(line, after[index] ?? '0:00') }))
     setting.repeat = Number(line.options.repeat?.[0] ?? 0)
+    await story?.changePolicy(setting)
     return undefined
   },
   /** `gateway first silent from=0:00 to=10:00`; otherwise both take what they are given. */

@@ -33,8 +33,8 @@ describe('escalation', () => {
   })
 
   test('a policy that was shortened meanwhile goes on with the next round, or ends', () => {
-    expect(stepAfter(policy([0]), { step: 3, round: 0, due_ms: openedMs }, openedMs)).toBeNull()
-    const next = stepAfter(policy([0], 1), { step: 3, round: 0, due_ms: openedMs }, openedMs)
+    expect(stepAfter(policy([0]), { step: 3, round: 0 }, openedMs)).toBeNull()
+    const next = stepAfter(policy([0], 1), { step: 3, round: 0 }, openedMs)
     expect(next).toEqual({ step: 0, round: 1, due_ms: openedMs + roundGapS * 1000 })
   })
 })

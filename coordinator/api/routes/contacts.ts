@@ -12,13 +12,15 @@ import {
   lockContactForChange,
   replaceContact,
 } from '../../store/contacts.ts'
-import { policiesWithContact } from '../../store/escalation-policies.ts'
+import { monitorIdsWithContact, policiesWithContact } from '../../store/escalation-policies.ts'
+import { amendPaging } from '../../store/incident-log.ts'
 import { findLevelOfCustomer } from '../../store/service-levels.ts'
 import { change } from '../change.ts'
 import { type ApiContext, type ApiServer, customerOf, read, whoseList } from '../context.ts'
 import { pageOf, pagingOf } from '../cursor.ts'
 import { fieldFault, notFound } from '../problem.ts'
 import { ById, CustomerId, Id, listOf, Name, OwnedListQuery, oneOf, partial, query } from '../schemas.ts'
+import { pagedAtOnce } from './escalation-policies.ts'
 
 /** ITU-T E.164, with the plus sign: 7 to 15 digits. */
 const Telephone = Type.String({
@@ -86,7 +88,7 @@ function addChanges(app: ApiServer, context: ApiContext): void {
       config: { needs: 'write' },
       schema: {
         ...schema,
-        summary: '`methods` replaces all of them',
+        summary: `\`methods\` replaces all of them. ${pagedAtOnce}`,
         params: ById,
         body: ContactChange,
         response: { 200: Contact },
@@ -103,6 +105,9 @@ function addChanges(app: ApiServer, context: ApiContext): void {
           name: name ?? before.name,
           methods: methods === undefined ? before.methods : withIds(context, methods, before.methods),
         }
+        // The incidents first: who takes a step holds one and refers to the methods.
+        if (methods !== undefined)
+          await amendPaging(sql, contact.customer_id, await monitorIdsWithContact(sql, contact.customer_id, contact.id))
         await replaceContact(sql, contact)
         return { body: contact, object: `contact ${contact.id}`, customer_id: contact.customer_id, detail: request.body }
       })

@@ -12,9 +12,11 @@ import {
   insertEscalationPolicy,
   listEscalationPolicies,
   lockEscalationPolicyForChange,
+  monitorIdsWithPolicy,
   monitorsWithPolicy,
   replaceEscalationPolicy,
 } from '../../store/escalation-policies.ts'
+import { amendPaging } from '../../store/incident-log.ts'
 import { change } from '../change.ts'
 import { type ApiContext, type ApiServer, customerOf, read, whoseList } from '../context.ts'
 import { pageOf, pagingOf } from '../cursor.ts'
@@ -38,6 +40,10 @@ const { repeat, ...required } = settings
 const NewPolicy = query({ customer_id: Type.Optional(CustomerId), ...required, repeat: Type.Optional(repeat) })
 const PolicyChange = partial(settings)
 const Policy = Type.Object({ id: Id, customer_id: Id, ...settings })
+
+/** For whatever changes who is paged. */
+export const pagedAtOnce =
+  'In an open incident that nobody has acknowledged, whose turn has been by it and who has had no page is paged at once'
 
 const schema = { tags: ['escalation-policies'] }
 
@@ -89,7 +95,13 @@ function addChanges(app: ApiServer, context: ApiContext): void {
     '/escalation-policies/:id',
     {
       config: { needs: 'write' },
-      schema: { ...schema, summary: '`steps` replaces all of them', params: ById, body: PolicyChange, response: { 200: Policy } },
+      schema: {
+        ...schema,
+        summary: `\`steps\` replaces all of them. ${pagedAtOnce}`,
+        params: ById,
+        body: PolicyChange,
+        response: { 200: Policy },
+      },
     },
     async (request, reply) => {
       const whose = request.identity.customer_id
@@ -98,6 +110,7 @@ function addChanges(app: ApiServer, context: ApiContext): void {
         if (request.body.steps !== undefined) await checkSteps(sql, policy.customer_id, policy.steps)
         await replaceEscalationPolicy(sql, policy)
         const { id, customer_id } = policy
+        await amendPaging(sql, customer_id, await monitorIdsWithPolicy(sql, customer_id, id))
         return { body: policy, object: `escalation_policy ${id}`, customer_id, detail: request.body }
       })
     },

@@ -8,6 +8,7 @@ import { announce } from '../../store/announce.ts'
 import type { Sql } from '../../store/connection.ts'
 import { lockEscalationPolicy } from '../../store/escalation-policies.ts'
 import { transactionOn } from '../../store/flow-store.ts'
+import { amendPaging } from '../../store/incident-log.ts'
 import { insertJob } from '../../store/judging.ts'
 import {
   assignedProbes,
@@ -100,7 +101,7 @@ function addChanges(app: ApiServer, context: ApiContext): void {
       schema: {
         ...schema,
         summary:
-          '`target` replaces the whole target. Where mail then goes to another address, host or port the monitor is pending again',
+          '`target` replaces the whole target. Where mail then goes to another address, host or port the monitor is pending again. With another escalation policy its open incident goes on by that',
         params: ById,
         body: MonitorChange,
         response: { 200: Monitor },
@@ -117,6 +118,7 @@ function addChanges(app: ApiServer, context: ApiContext): void {
         const moved = goesElsewhere(before.target, after.target)
         if (moved) await moveTarget(context, transactionOn(sql), { customer_id, monitor_id: id })
         await replaceMonitor(sql, { ...after, id, customer_id }, { reassign, moved })
+        if (after.escalation_policy_id !== before.escalation_policy_id) await amendPaging(sql, customer_id, [id])
         if (reassign) await announce(sql, 'assign')
         await announce(sql, 'judge')
         await announce(sql, 'live', { kind: 'monitor', customer_id, id })

@@ -28,6 +28,10 @@ const titles: Record<IncidentEventType, (detail: Detail) => string> = {
   nobody_to_page: () => 'Nobody to page in this step',
   no_policy: () => 'Nobody is paged',
   policy_exhausted: () => 'The escalation policy has no further step',
+  policy_changed: (detail) => {
+    const to = names(detail.to)
+    return to === null ? 'The escalation has changed' : `The escalation has changed: paging ${to}`
+  },
   page_accepted: (detail) => `SMS accepted by ${word(detail.gateway) ?? 'the gateway'}`,
   page_failed: () => 'No gateway took the SMS',
   page_cancelled: () => 'SMS cancelled',

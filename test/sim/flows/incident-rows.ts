@@ -18,6 +18,8 @@ type IncidentOperations = Pick<
   | 'readIncident'
   | 'claimDueStep'
   | 'setNextStep'
+  | 'amendPaging'
+  | 'readPaged'
   | 'holdStep'
 >
 
@@ -44,6 +46,7 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
         resolved_at: null,
         held: false,
         closed: false,
+        amended: false,
         ...noStep,
         last_fail_at: null,
         first_pass_at: null,
@@ -88,8 +91,24 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
     },
     setNextStep: async (_customerId, id, next) => {
       const step = next === null ? noStep : { next_step: next.step, next_round: next.round, next_step_at: next.due_ms }
-      await change(id, { ...step, held: false })
+      await change(id, { ...step, held: false, amended: false })
     },
+    amendPaging: async (_customerId, monitorIds) => {
+      const concerned = (row: StoredIncident) =>
+        monitorIds.includes(row.monitor_id) && row.kind === 'down' && isOpen(row) && row.acknowledged_at === null
+      for (const { id } of tx.all(incidents))
+        await tx.update(incidents, id, concerned, (row) => ({
+          ...row,
+          amended: true,
+          next_step_at: row.held ? row.next_step_at : tx.startedMs,
+        }))
+    },
+    readPaged: async (_customerId, incidentId) =>
+      tx
+        .all(store.pages)
+        .filter(({ incident_id, kind }) => incident_id === incidentId && kind === 'down')
+        .map(({ step, round, address, created_at }) => ({ step, round, address, written_ms: created_at }))
+        .sort((a, b) => a.round - b.round || a.step - b.step || a.written_ms - b.written_ms),
     holdStep: async (_customerId, id, { step, round }, untilMs) => {
       await change(id, { next_step: step, next_round: round, next_step_at: untilMs, held: true })
     },
