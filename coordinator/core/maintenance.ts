@@ -44,6 +44,12 @@ export function maintenanceAt(windows: readonly MaintenanceWindow[], atMs: numbe
   return { id: current.id, started_ms: current.start_ms, ends_ms: Math.min(endsMs, visibleMs) }
 }
 
+/** The maintenance that the whole stretch lies in, or null. */
+export function maintenanceOver(windows: readonly MaintenanceWindow[], { start_ms, end_ms }: Span): Maintenance | null {
+  const found = maintenanceAt(windows, start_ms)
+  return found !== null && end_ms <= found.ends_ms ? found : null
+}
+
 function longestAt(windows: readonly MaintenanceWindow[], atMs: number): (Span & { id: string }) | null {
   const range = { start_ms: atMs, end_ms: atMs + 1 }
   const spans = windows.flatMap((window) => spansOf(window, range).map((span) => ({ ...span, id: window.id })))

@@ -2,9 +2,10 @@
 import { isoTime } from '../../common/durations.ts'
 import { firstStep, passedSteps, type StepCursor, stepAfter, type TakenStep } from '../core/escalation.ts'
 import type { Effect } from '../core/evidence.ts'
-import { maintenanceAt } from '../core/maintenance.ts'
+import { isSeries } from '../core/flapping.ts'
+import { maintenanceAt, maintenanceOver } from '../core/maintenance.ts'
 import { downText, pastText } from '../core/sms-text.ts'
-import type { IncidentRow } from '../store/incident-log.ts'
+import type { IncidentEventType, IncidentRow } from '../store/incident-log.ts'
 import { pageUnjudged } from './blind-spell.ts'
 import type { FlowContext } from './context.ts'
 import { guardedUntil } from './fleet.ts'
@@ -157,8 +158,8 @@ async function takeStep(
 }
 
 /**
- * One notice to those whom its first step would have told; in maintenance, then or now, none, nor where the hour has its notices. It is
- * over, so nothing can take the notice back: where the fleet guard holds it, it is written now and due then.
+ * One notice to those whom its first step would have told; none where all of it was in maintenance, or the hour has its notices. It is
+ * over, so nothing can take the notice back: where maintenance or the fleet guard holds it, it is written now and due then.
  */
 export async function pagePastOutage(
   context: FlowContext,
@@ -168,19 +169,21 @@ export async function pagePastOutage(
   nowMs: number,
 ): Promise<void> {
   const { customer_id, monitor_id } = incident
-  const windows = await tx.holdWindowsOfMonitor(customer_id, monitor_id)
-  const maintenance = maintenanceAt(windows, incident.since_at) ?? maintenanceAt(windows, nowMs)
-  if (maintenance !== null) {
-    const detail = { window_id: maintenance.id }
-    return await logIncidentEvent(context, tx, incident, nowMs, 'page_suppressed_by_maintenance', detail)
-  }
-  if (withheld) return await logIncidentEvent(context, tx, incident, nowMs, 'page_suppressed_by_flapping', {})
-  const dueMs = (await guardedUntil(context, tx, incident, nowMs)) ?? nowMs
+  const say = (type: IncidentEventType, detail = {}) => logIncidentEvent(context, tx, incident, nowMs, type, detail)
+  // What was maintenance then: of windows that are over, or have been changed since, too.
+  const history = await tx.windowHistory(customer_id, monitor_id, incident.since_at, ended_ms)
+  const then = maintenanceOver(history, { start_ms: incident.since_at, end_ms: ended_ms })
+  if (then !== null) return await say('page_suppressed_by_maintenance', { window_id: then.id })
+  // Of several that are told of at once, those that maintenance keeps from the customer are no notices.
+  if (withheld && isSeries({ told_ms: await tx.listNotices(incident) }, nowMs)) return await say('page_suppressed_by_flapping')
+  const now = maintenanceAt(await tx.holdWindowsOfMonitor(customer_id, monitor_id), nowMs)
+  if (now !== null) await say('page_suppressed_by_maintenance', { window_id: now.id, until: isoTime(now.ends_ms) })
+  const dueMs = Math.max(now?.ends_ms ?? nowMs, (await guardedUntil(context, tx, incident, nowMs)) ?? nowMs)
   const policy = await tx.readMonitorPolicy(customer_id, monitor_id)
   const recipients = await tx.readRecipients(customer_id, policy?.steps[0]?.contact_ids ?? [])
   const text = pastText({ ...factsOf(incident, incident.vantages), ended_ms })
   await writePages(context, tx, incident, dueMs, { kind: 'past', text, step: 0, round: 0 }, recipients)
   const to = recipients.map((recipient) => recipient.contact_name)
-  await logIncidentEvent(context, tx, incident, nowMs, to.length === 0 ? 'nobody_to_page' : 'paged', { kind: 'past', to })
+  await say(to.length === 0 ? 'nobody_to_page' : 'paged', { kind: 'past', to })
   await tx.announce('pages')
 }

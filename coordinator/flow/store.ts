@@ -11,7 +11,7 @@ import type { acknowledgeIncident } from '../store/incidents.ts'
 import type * as judging from '../store/judging.ts'
 import type { listUnloggedReturns } from '../store/late-returns.ts'
 import type { listStampedTests } from '../store/legs.ts'
-import type { holdWindowsOfMonitor } from '../store/maintenance.ts'
+import type { holdWindowsOfMonitor, windowHistory } from '../store/maintenance.ts'
 import type { recordOutageEnd } from '../store/outages.ts'
 import type * as outbox from '../store/outbox.ts'
 import type { readTestEvidence } from '../store/results.ts'
@@ -32,6 +32,7 @@ export type Transaction = {
   claimDueMonitor: Bound<typeof judging.claimDueMonitor>
   lockMonitor: Bound<typeof judging.lockMonitor>
   loadEvidence: Bound<typeof judging.loadEvidence>
+  listNotices: Bound<typeof judging.listNotices>
   saveJudgement: Bound<typeof judging.saveJudgement>
   postponeJudgement: Bound<typeof judging.postponeJudgement>
   insertJob: Bound<typeof judging.insertJob>
@@ -56,6 +57,7 @@ export type Transaction = {
   readPaged: Bound<typeof incidentLog.readPaged>
   holdStep: Bound<typeof incidentLog.holdStep>
   holdWindowsOfMonitor: Bound<typeof holdWindowsOfMonitor>
+  windowHistory: Bound<typeof windowHistory>
   readMonitorPolicy: Bound<typeof incidentLog.readMonitorPolicy>
   readRecipients: Bound<typeof incidentLog.readRecipients>
 

@@ -22,10 +22,18 @@ import {
   setNextStep,
 } from './incident-log.ts'
 import { acknowledgeIncident } from './incidents.ts'
-import { claimDueMonitor, insertJob, loadEvidence, lockMonitor, postponeJudgement, saveJudgement } from './judging.ts'
+import {
+  claimDueMonitor,
+  insertJob,
+  listNotices,
+  loadEvidence,
+  lockMonitor,
+  postponeJudgement,
+  saveJudgement,
+} from './judging.ts'
 import { listUnloggedReturns } from './late-returns.ts'
 import { listStampedTests } from './legs.ts'
-import { holdWindowsOfMonitor } from './maintenance.ts'
+import { holdWindowsOfMonitor, windowHistory } from './maintenance.ts'
 import { recordOutageEnd } from './outages.ts'
 import {
   acceptPage,
@@ -54,6 +62,7 @@ export const transactionOn = (sql: Sql): Transaction => ({
   claimDueMonitor: () => claimDueMonitor(sql),
   lockMonitor: (...args) => lockMonitor(sql, ...args),
   loadEvidence: (...args) => loadEvidence(sql, ...args),
+  listNotices: (...args) => listNotices(sql, ...args),
   saveJudgement: (...args) => saveJudgement(sql, ...args),
   postponeJudgement: (...args) => postponeJudgement(sql, ...args),
   insertJob: (...args) => insertJob(sql, ...args),
@@ -78,6 +87,7 @@ export const transactionOn = (sql: Sql): Transaction => ({
   readPaged: (...args) => readPaged(sql, ...args),
   holdStep: (...args) => holdStep(sql, ...args),
   holdWindowsOfMonitor: (...args) => holdWindowsOfMonitor(sql, ...args),
+  windowHistory: (...args) => windowHistory(sql, ...args),
   readMonitorPolicy: (...args) => readMonitorPolicy(sql, ...args),
   readRecipients: (...args) => readRecipients(sql, ...args),
 

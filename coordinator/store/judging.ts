@@ -106,7 +106,7 @@ export async function loadEvidence(sql: Sql, monitor: ClaimedMonitor): Promise<E
     pool: someoneIsLost ? await loadPool(sql, probeIds) : [],
     observing_since_ms: await observingSince(sql),
     late_since_ms: monitor.late_since_ms,
-    told_ms: await loadNotices(sql, monitor),
+    told_ms: await listNotices(sql, monitor),
     incident_told: await isTold(sql, monitor),
   }
 }
@@ -129,7 +129,10 @@ function loadOverdue(
  * When the customer was told of something new: a later step or round of the same escalation says nothing that is. Where a person has closed
  * the incident nobody knows whether mail has come back: that is no bout of a series, and CLOSED is no all-clear.
  */
-async function loadNotices(sql: Sql, { customer_id, monitor_id }: ClaimedMonitor): Promise<number[]> {
+export async function listNotices(
+  sql: Sql,
+  { customer_id, monitor_id }: Pick<ClaimedMonitor, 'customer_id' | 'monitor_id'>,
+): Promise<number[]> {
   const rows = await sql<{ told_ms: number }[]>`
     select min(p.created_at) as told_ms from incidents i join pages p on p.customer_id = i.customer_id and p.incident_id = i.id
     where i.customer_id = ${customer_id} and i.monitor_id = ${monitor_id} and p.kind in ('down', 'resolved', 'past')

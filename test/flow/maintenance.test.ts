@@ -280,6 +280,77 @@ test('too few healthy vantages in maintenance: the operator is paged once it has
   expect(await escalateNext(monitor.context)).toBe(false)
 })
 
+describe('an outage that is heard of when it is over', () => {
+  const minuteMs = 60_000
+  /** Lost for 40 min until so long ago, in both regions; what was sent later returns. */
+  const wasDown = async (monitor: WatchedMonitor, ...untilMin: number[]) => {
+    const lost = (agoMin: number) => ({ outcome: 'timeout' as const, agoS: agoMin * 60, cause: 'open' as const })
+    const back = (agoMin: number) => ({ outcome: 'ok' as const, agoS: agoMin * 60, cause: 'open' as const })
+    const controls = Array.from({ length: 80 }, (_, nth) => monitor.controlTrip(nth * 300))
+    for (const region of ['eu', 'us']) {
+      const outages = untilMin.flatMap((end) => [...[end + 40, end + 25, end + 12].map(lost), ...[end, end - 10].map(back)])
+      await monitor.report(region, [...outages, back(2)], { controls })
+    }
+    await monitor.judge()
+  }
+  /** A window of the monitor's customer, the minutes ago that it lasted, made long before. */
+  const announce = async (monitor: WatchedMonitor, fromMin: number, toMin: number, validUntilMin?: number) => {
+    const schedule: Schedule = {
+      kind: 'once',
+      starts_ms: Date.now() - fromMin * minuteMs,
+      ends_ms: Date.now() - toMin * minuteMs,
+    }
+    const id = newId()
+    await insertMaintenanceWindow(monitor.sql, {
+      id,
+      customer_id: monitor.customerId,
+      name: 'night',
+      monitor_ids: null,
+      schedule,
+    })
+    await own.admin`
+      update maintenance_windows set valid_from = now() - interval '1 day',
+        valid_until = ${validUntilMin === undefined ? null : Date.now() - validUntilMin * minuteMs} where id = ${id}`
+  }
+  const told = async (monitor: WatchedMonitor) => ({
+    pages: await kinds(monitor),
+    suppressed: (await monitor.events()).filter((type) => type === 'page_suppressed_by_maintenance').length,
+  })
+
+  test.each([
+    ['in it, all of it, is told to nobody, though the window is over', [180, 60], 0, 1],
+    ['and outlasted it is told of', [180, 130], 1, 0],
+    ['and began before it is told of', [130, 60], 1, 0],
+  ] as const)('and was %s', async (_, [fromMin, toMin], pages, suppressed) => {
+    const monitor = await WatchedMonitor.create(own, { regions: ['eu', 'us'] })
+    await announce(monitor, fromMin, toMin)
+    await wasDown(monitor, 100)
+    expect(await told(monitor)).toMatchObject({ pages: Array(pages).fill('past 0'), suppressed })
+  })
+
+  test('and was in a window that has been deleted since is told to nobody', async () => {
+    const monitor = await WatchedMonitor.create(own, { regions: ['eu', 'us'] })
+    await announce(monitor, 180, -60, 30)
+    await wasDown(monitor, 100)
+    expect(await told(monitor)).toMatchObject({ pages: [], suppressed: 1 })
+  })
+
+  test('in maintenance is told of when that ends', async () => {
+    const { monitor } = await inMaintenance({ regions: ['eu', 'us'] })
+    await wasDown(monitor, 100)
+    expect(await told(monitor)).toMatchObject({ pages: ['past 0'], suppressed: 1 })
+    const [page] = await monitor.pages()
+    expect(Number(page?.due_at) - Date.now()).toBeGreaterThan(50 * minuteMs)
+  })
+
+  test('is no notice where maintenance keeps it from the customer: the third rings', async () => {
+    const monitor = await WatchedMonitor.create(own, { regions: ['eu', 'us'] })
+    await announce(monitor, 400, 160)
+    await wasDown(monitor, 330, 250, 100)
+    expect(await told(monitor)).toMatchObject({ pages: ['past 0'], suppressed: 2 })
+  })
+})
+
 describe('the end of an outage', () => {
   test('is between the last failing test and the first passing one of the recovery', async () => {
     const monitor = await WatchedMonitor.create(own)

@@ -289,6 +289,12 @@ onBothStores((stage) => {
       expect(await windows()).toEqual([])
       await stage.ground.beginMaintenance()
       expect(await windows()).toMatchObject([{ schedule: { kind: 'once' }, valid_until_ms: null }])
+      const history = async (fromMs: number, toMs: number) => {
+        const nowMs = await stage.ground.nowMs()
+        return within((tx) => tx.windowHistory(customerId(), stage.ground.monitor.monitor_id, nowMs + fromMs, nowMs + toMs))
+      }
+      expect(await history(0, 60_000)).toMatchObject([{ schedule: { kind: 'once' } }])
+      expect([await history(3_700_000, 3_800_000), await history(-7_200_000, -3_700_000)]).toEqual([[], []])
       const untilMs = (await stage.ground.nowMs()) + 3_600_000
       await within((tx) => tx.holdStep(customerId(), id, { step: 0, round: 0 }, untilMs))
       expect(await within((tx) => tx.claimDueStep())).toBeNull()

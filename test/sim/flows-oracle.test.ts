@@ -210,6 +210,14 @@ describe('one thing is spoiled', () => {
       },
     ],
     [
+      'a past outage is told of in maintenance',
+      ['in_maintenance', 'lost_page'],
+      (s) => {
+        onlyPast(s)
+        s.windows = [[800, 1000]]
+      },
+    ],
+    [
       'a past outage is told of as if it went on',
       ['false_page', 'lost_page', 'no_all_clear'],
       (s) => {

@@ -1,6 +1,6 @@
 /** Why an incident was told to nobody: each reason is counted apart, and none of them hides a page that is missing. */
 import { describe, expect, test } from 'vitest'
-import { event, givenUp, historyOf, instead, nobodyHears, onlyPast, type Story } from '../support/told-story.ts'
+import { event, givenUp, historyOf, instead, keptBack, nobodyHears, onlyPast, type Story } from '../support/told-story.ts'
 import { judgeFlows } from './flows/oracle.ts'
 import { silencesOf } from './flows/silence.ts'
 
@@ -66,6 +66,10 @@ describe('an incident is told to nobody', () => {
         instead(s, event(0, 'page_suppressed_by_maintenance'))
       },
     ],
+    ['it was in maintenance, all of it, and is heard of later', [], ['maintenance'], (s) => keptBack(s, [50, 650], [90, 590])],
+    ['it went on after maintenance', ['groundless_silence'], ['maintenance'], (s) => keptBack(s, [50, 300], [90, 590])],
+    ['it began before maintenance', ['groundless_silence'], ['maintenance'], (s) => keptBack(s, [150, 650], [90, 590])],
+    ['it is heard of in maintenance', ['groundless_silence'], ['maintenance'], (s) => keptBack(s, [850, 1000], [90, 590])],
     [
       'there is said to be maintenance',
       ['groundless_silence', 'skipped_step'],

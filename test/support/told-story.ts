@@ -12,6 +12,7 @@ import {
 } from '../../coordinator/core/sms-text.ts'
 import type { FlowHistory } from '../sim/flows/history.ts'
 import type { ToldEvent } from '../sim/flows/told.ts'
+import type { Page } from '../sim/pages.ts'
 
 export const [alice, bob, operator] = ['+61400000001', '+61400000002', '+61400000000']
 export const code = 'K7QX'
@@ -60,6 +61,10 @@ function wellTold() {
       bobUp: sms(901, bob, texts.resolved),
     } as Record<string, ReturnType<typeof sms>>,
     windows: [] as [number, number][],
+    /** Mail is gone for all. */
+    outages: [] as [number, number][],
+    /** When each decision has the outage begin. */
+    since: [] as number[],
     deaf: [] as [number, number][],
     crashes: [] as number[],
     /** Handed over without an answer, and not taken. */
@@ -95,7 +100,7 @@ export function historyOf(change: (story: Story) => void): FlowHistory {
       operatorPhone: operator,
       acknowledging: { chance: 0, afterMs: 0 },
     },
-    incidents: [{ code, kind: 'down', openedMs: 0, pages: [], events }],
+    incidents: [{ code, kind: 'down', openedMs: 0, pages: story.since.map(decided), events }],
     taken,
     attempts: [
       ...taken.map(({ gateway: _, ...attempt }) => ({ ...attempt, knownMs: attempt.atMs })),
@@ -107,12 +112,22 @@ export function historyOf(change: (story: Story) => void): FlowHistory {
       valid_from_ms: -1e9,
       valid_until_ms: null,
     })),
+    outageSpans: story.outages.map(span),
     upSpans: [{ fromMs: -1e9, toMs: Number.POSITIVE_INFINITY }],
     deafSpans: story.deaf.map(span),
     crashesMs: story.crashes.map((atS) => atS * 1000),
     rested: true,
   }
 }
+
+const decided = (sinceS: number): Page => ({
+  atMs: 0,
+  kind: 'down',
+  sinceMs: sinceS * 1000,
+  lastGoodMs: null,
+  votes: [],
+  resolvedMs: null,
+})
 
 export const nobodyHears = (story: Story) => {
   story.sms = {}
@@ -137,6 +152,15 @@ export const onlyPast = (story: Story) => {
   story.log.opened = event(900, 'opened', { kind: 'down' })
   story.log.resolved = event(900, 'resolved', { over_before_heard: true })
   story.sms = { told: sms(901, alice, texts.past) }
+}
+/** Of 100 to 600 s, heard of at 900, and told to nobody for the maintenance that was then. */
+export const keptBack = (story: Story, maintenance: [number, number], outage: [number, number]) => {
+  onlyPast(story)
+  story.log.resolved = event(900, 'resolved', { over_before_heard: true, ended_at: new Date(600_000).toISOString() })
+  instead(story, event(900, 'page_suppressed_by_maintenance'))
+  story.since = [100]
+  story.windows = [maintenance]
+  story.outages = [outage]
 }
 export const acknowledgedEarly = (story: Story) => {
   story.log.acknowledged = event(200, 'acknowledged')

@@ -1,4 +1,5 @@
 /** What became of each page that was written, as the log says, or had to be: taken in time, given up, taken back, or lost. */
+import { maintenanceAt } from '../../../coordinator/core/maintenance.ts'
 import type { Span } from '../oracle.ts'
 import type { FlowHistory, FlowViolation } from './history.ts'
 import { endsOf, firstTaken, type Message } from './messages.ts'
@@ -40,11 +41,13 @@ export function fatesOf(history: FlowHistory, incident: ToldIncident, messages: 
 
 type Written = Pick<Fate, 'to' | 'kind' | 'writtenMs'>
 
-const writtenByLog = ({ setting }: FlowHistory, { events }: ToldIncident): Written[] =>
+const writtenByLog = ({ setting, windows }: FlowHistory, { events }: ToldIncident): Written[] =>
   events.flatMap(({ type, committedMs, detail }) => {
     if (type !== 'paged') return []
     const kind = String(detail.kind ?? 'down')
-    return phonesOf(setting, detail.to as string[]).map((to) => ({ to, kind, writtenMs: committedMs }))
+    // What is over is written at once, and rings after maintenance.
+    const writtenMs = kind === 'past' ? (maintenanceAt(windows, committedMs)?.ends_ms ?? committedMs) : committedMs
+    return phonesOf(setting, detail.to as string[]).map((to) => ({ to, kind, writtenMs }))
   })
 
 /** Whoever was told of the trouble is told of its end, which the log does not name one by one. */

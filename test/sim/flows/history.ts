@@ -11,6 +11,8 @@ export type FlowHistory = {
   taken: readonly Taken[]
   attempts: readonly Attempt[]
   windows: readonly MaintenanceWindow[]
+  /** When nobody's mail came through. */
+  outageSpans: readonly Span[]
   /** When at least one coordinator was there. */
   upSpans: readonly Span[]
   /** When no gateway accepted. */

@@ -1,6 +1,6 @@
 /** One seed, one run through the whole flows: as ../run.ts, judged also by what the gateways took. */
 import { drawSetting, drawTroubles } from '../draw.ts'
-import { judgeHistory } from '../oracle.ts'
+import { judgeHistory, totalOutages } from '../oracle.ts'
 import { Random } from '../random.ts'
 import {
   accountForStarts,
@@ -76,7 +76,9 @@ function account(report: FlowReport, world: World, coordinators: SimCoordinators
   const { taken, attempts } = gateways
   const deafSpans = gateways.deafSpans()
   const incidents = [...coordinators.incidents.values()]
-  const history = { setting: coordinators.setting, incidents, taken, attempts, windows, upSpans, deafSpans, crashesMs, rested }
+  const outageSpans = totalOutages(troubles)
+  const told = { setting: coordinators.setting, incidents, taken, attempts }
+  const history = { ...told, windows, outageSpans, upSpans, deafSpans, crashesMs, rested }
   const pages = pagesAsTold(incidents, taken)
   const { outages, violations } = judgeHistory({ setting, troubles, pages, watches, failedMails })
   accountForStarts(report, world, troubles, pages)

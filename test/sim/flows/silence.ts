@@ -75,8 +75,24 @@ function holdsTrue(history: FlowHistory, incident: ToldIncident, { type, at_ms, 
   }
   if (type === 'page_suppressed_by_flapping') return isPast(incident) && noticesBefore(history, at_ms) >= 2
   if (type !== 'page_suppressed_by_maintenance') return true
-  const sinceMs = isPast(incident) ? incident.pages.map((page) => page.sinceMs) : []
-  return [at_ms, ...sinceMs].some((atMs) => maintenanceAt(windows, atMs) !== null)
+  // Put off until maintenance ends, or kept from the customer for good.
+  return !isPast(incident) || detail.until !== undefined
+    ? maintenanceAt(windows, at_ms) !== null
+    : wasInMaintenance(history, incident)
+}
+
+/** A probe may know its clock no better. */
+const clockMs = 120_000
+
+/** Whether maintenance began before a mail was seen to be lost, and went on until mail truly came back. */
+function wasInMaintenance({ windows, outageSpans }: FlowHistory, incident: ToldIncident): boolean {
+  const toldMs = Date.parse(String(endOf(incident)?.detail.ended_at))
+  return incident.pages.every(({ sinceMs }) => {
+    const met = outageSpans.filter(({ fromMs, toMs }) => fromMs < toldMs && toMs > sinceMs)
+    const backMs = met.length === 0 ? toldMs : Math.max(...met.map(({ toMs }) => toMs))
+    const maintenance = maintenanceAt(windows, sinceMs)
+    return maintenance !== null && backMs - clockMs <= maintenance.ends_ms
+  })
 }
 
 /** How many notices the log has for customers in the hour until then: of trouble, and of its end where somebody was told of trouble; none of what was closed by hand. */

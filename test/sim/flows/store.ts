@@ -7,7 +7,7 @@ import type { TestEvidence } from '../../../coordinator/core/diagnosis.ts'
 import type { EscalationPolicy } from '../../../coordinator/core/escalation.ts'
 import type { Evidence, MonitorRules, MonitorState } from '../../../coordinator/core/evidence.ts'
 import { noticeWindowMs } from '../../../coordinator/core/flapping.ts'
-import type { MaintenanceWindow } from '../../../coordinator/core/maintenance.ts'
+import type { MaintenanceWindow, Schedule } from '../../../coordinator/core/maintenance.ts'
 import type { Store, Transaction } from '../../../coordinator/flow/store.ts'
 import type { IncidentRow, Recipient } from '../../../coordinator/store/incident-log.ts'
 import type { ClaimedMonitor } from '../../../coordinator/store/judging.ts'
@@ -218,13 +218,24 @@ export class MemoryStore implements Store {
       listStampedTests: async () => [],
       readMonitorPolicy: async () => given.policy(),
       readRecipients: async (_customerId, contactIds) => contactIds.flatMap((id) => given.recipients.get(id) ?? []),
-      holdWindowsOfMonitor: async () => given.windows(),
+      holdWindowsOfMonitor: async () =>
+        given.windows().filter(({ valid_until_ms, schedule }) => valid_until_ms === null && !isOver(schedule, tx.startedMs)),
+      windowHistory: async (_customerId, _monitorId, fromMs, toMs) =>
+        given
+          .windows()
+          .filter(
+            ({ schedule, valid_from_ms, valid_until_ms }) =>
+              valid_from_ms < toMs && (valid_until_ms ?? toMs) > fromMs && !isOver(schedule, fromMs),
+          ),
+      listNotices: async ({ monitor_id }) => noticesOf(this, tx, monitor_id),
       ...fleetOperations(this, tx),
       ...incidentOperations(this, tx),
       ...pageOperations(this, tx),
     }
   }
 }
+
+const isOver = (schedule: Schedule, atMs: number): boolean => schedule.kind === 'once' && schedule.ends_ms <= atMs
 
 export const storedMonitor = (
   name: { customer_id: string; monitor_id: string },
