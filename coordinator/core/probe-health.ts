@@ -68,11 +68,12 @@ export function healthBeside(
 }
 
 /**
- * It was lost while the test ran, or so shortly before that no other could be sent with it. Of a test whose mail never got out, the way back
+ * It was lost while the test ran, or so shortly before that no other could be sent with it. One that was cut short as the probe was started
+ * again was not: a test whose mail was out by then is `not_run` itself. Of a test whose mail never got out, the way back
  * is not the question: against it speaks only what did not get out either.
  */
 function speaksAgainst({ outcome, started_uptime_ms }: ControlTrip, test: OwnTest): boolean {
-  if (cameBack(outcome) || (gotOut(outcome) && !gotOut(test.outcome))) return false
+  if (cameBack(outcome) || outcome === 'not_run' || (gotOut(outcome) && !gotOut(test.outcome))) return false
   return started_uptime_ms >= test.started_uptime_ms - controlTurnMs && started_uptime_ms <= test.finished_uptime_ms
 }
 

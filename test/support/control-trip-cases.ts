@@ -153,6 +153,16 @@ export const controlTripCases: ControlTripCase[] = [
     proved: true,
   },
   {
+    what: 'one was cut short as the probe was started again, beside a test that never got its mail out',
+    outcome: 'deferred',
+    trips: [
+      { to: 'a', atS: 120, lost: 'not_run' },
+      { to: 'a', atS: 540 },
+    ],
+    doubted: false,
+    proved: true,
+  },
+  {
     what: 'one never got out, beside a test whose mail did not come back',
     trips: [
       { to: 'a', atS: 120, lost: 'unreachable' },
