@@ -82,8 +82,8 @@ export const noticeMutants: Mutant[] = [
   {
     name: 'past-outage-told-twice',
     file: 'coordinator/core/past-outage.ts',
-    find: 'settled_all_ms: Math.max(state.settled_all_ms, ended_ms),',
-    replace: '',
+    find: 'told.state = { ...told.state, settled_all_ms: Math.max(told.state.settled_all_ms, effect.ended_ms, past.decided_ms) }',
+    replace: 'return told',
     why: 'What comes later of an outage that was told of as over is the same outage.',
     caughtBy: { file: transcripts, test: 'past-outage > whose other witnesses are heard an hour later is told of once' },
   },
