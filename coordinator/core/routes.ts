@@ -44,7 +44,7 @@ export const routeGoneMs = dayMs
  * a deferral from a first greylisting.
  */
 export function recordOf(facts: readonly [RouteFact, ...RouteFact[]], passedOf: (probeId: string) => number | null): RouteRecord {
-  const telling = facts.filter((fact) => saysSomething(fact, passedOf(fact.probe_id)))
+  const telling = facts.filter((fact, at) => saysSomething(fact, facts.slice(at + 1), passedOf(fact.probe_id)))
   const passAt = telling.findIndex(({ outcome }) => isPass(outcome))
   const failures = passAt < 0 ? telling : telling.slice(0, passAt)
   const surveys = new Set(failures.map(({ job_id }) => job_id)).size
@@ -58,10 +58,18 @@ export function recordOf(facts: readonly [RouteFact, ...RouteFact[]], passedOf: 
   }
 }
 
-/** Our address refused by policy, a test that could not run and a first greylisting speak of us. */
-function saysSomething({ outcome, started_ms }: RouteFact, passedMs: number | null): boolean {
-  if (outcome === 'deferred') return passedMs !== null && passedMs >= started_ms - passMemoryMs
-  return isPass(outcome) || isFailure(outcome)
+/**
+ * Our address refused by policy, a test that could not run and a first greylisting speak of us. Who was deferred by an earlier survey too is
+ * not greylisted for the first time: a Postfix that is no backup for the domain defers for ever (454, relay access denied). `before`: older.
+ */
+function saysSomething(
+  { outcome, started_ms, probe_id, job_id }: RouteFact,
+  before: readonly RouteFact[],
+  passedMs: number | null,
+): boolean {
+  if (outcome !== 'deferred') return isPass(outcome) || isFailure(outcome)
+  if (passedMs !== null && passedMs >= started_ms - passMemoryMs) return true
+  return before.some((fact) => fact.outcome === 'deferred' && fact.probe_id === probe_id && fact.job_id !== job_id)
 }
 
 export function standingOf(

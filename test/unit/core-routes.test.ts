@@ -33,6 +33,13 @@ describe('a route', () => {
     ['fails still where a probe cannot say', ['not_run', 'refused', 'not_run', 'refused'], 'failing', 3],
     ['does not fail by one survey and a probe that is blocked', ['blocked', 'refused', 'ok'], 'ok', null],
     ['that defers who never passed is unknown', ['deferred', 'deferred'], 'unknown', null],
+    ['that defers the same probe again is not greylisting', ['deferred', 'deferred', 'deferred', 'deferred'], 'failing', 1],
+    [
+      'that defers one probe twice and the other once is not known to fail',
+      ['deferred', 'deferred', 'deferred'],
+      'unknown',
+      null,
+    ],
   ])('%s', (_, outcomes, standing, hoursAgo) => {
     const record = recordOf(factsOf(outcomes), never)
     expect(standingOf(record, nowMs)).toBe(standing)
