@@ -12,6 +12,8 @@ export type Monitor = {
   decision_reason: string
   incident_id: string | null
   verdicts: Verdict[]
+  notices: { kind: string; text: string }[]
+  routes: { mx: string; family: string; standing: string; tested_at: string }[]
   detection_bound_s: number
 }
 

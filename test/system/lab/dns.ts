@@ -4,8 +4,11 @@ import { join } from 'node:path'
 import type { Host } from './network.ts'
 import type { Program, Programs } from './processes.ts'
 
-/** Mail for `domain` goes to `exchanger`, a name of `host`. The name of the PTR record is the first that a host was given. */
-export type MailDomain = { domain: string; exchanger: string; host: Host }
+/**
+ * Mail for `domain` goes to `exchanger`, a name of `host`; a backup has a priority above 10. The name of the PTR record is the first that a
+ * host was given.
+ */
+export type MailDomain = { domain: string; exchanger: string; host: Host; priority?: number }
 
 export class Dns {
   readonly #program: Program
@@ -41,9 +44,9 @@ export class Dns {
 }
 
 function dnsmasqConfiguration(domains: readonly MailDomain[]): string {
-  const records = domains.flatMap(({ domain, exchanger, host }) => [
+  const records = domains.flatMap(({ domain, exchanger, host, priority = 10 }) => [
     `host-record=${exchanger},${host.address}`,
-    `mx-host=${domain},${exchanger},10`,
+    `mx-host=${domain},${exchanger},${priority}`,
     `txt-record=${domain},"v=spf1 mx -all"`,
   ])
   const fixed = ['user=root', 'no-resolv', 'no-hosts', 'local=/#/', 'local-ttl=0', 'neg-ttl=0', 'cache-size=0', 'log-facility=-']

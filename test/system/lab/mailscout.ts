@@ -46,7 +46,7 @@ type Parts = {
   /** For WebSocket clients outside the lab's network: `ws+unix:` and this, `:/probe`. */
   socketPath: string
   /** Mail systems of their own, for faults that other monitors must not feel. */
-  customers: Readonly<Record<'stopped' | 'dropped' | 'partial', MailHost>>
+  customers: Readonly<Record<'stopped' | 'dropped' | 'partial' | 'routed', MailHost>>
   attacker: Sink
   customerId: string
   /** The responder that users may run. */
@@ -69,6 +69,9 @@ export class Mailscout {
     const stopped = await lab.addCustomer('stopped')
     const dropped = await lab.addCustomer('dropped')
     const partial = await lab.addCustomer('partial')
+    const routed = await lab.addCustomer('routed')
+    // Its backup is a server that knows nothing of it, and denies the relay.
+    await lab.dns.add({ domain: routed.domain, exchanger: lab.returnMailbox.host, host: lab.host('returns'), priority: 20 })
     await lab.dns.add({ domain: attackerDomain, exchanger: `mail.${attackerDomain}`, host: lab.host('infra') })
     const attacker = new Sink(lab.programs, lab.host('infra'), join(lab.directory, 'attacker'))
     const key = randomBytes(32).toString('base64url')
@@ -87,7 +90,7 @@ export class Mailscout {
     const probes = Object.fromEntries(started) as Record<Region, Program>
     const responderConfig = await fetchResponderConfig(api, customerId)
     await startReference(lab, responderConfig)
-    const customers = { stopped, dropped, partial }
+    const customers = { stopped, dropped, partial, routed }
     const parts = { lab, coordinator, probes, api, socketPath, customers, attacker, customerId, bundle: lab.share(bundle) }
     return new Mailscout(parts, responderConfig)
   }

@@ -24,6 +24,7 @@ mydomain = ${settings.domain}
 myorigin = $mydomain
 mydestination = $mydomain, $myhostname, localhost
 mynetworks = 127.0.0.0/8
+smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 inet_protocols = ipv4
 alias_maps =
 home_mailbox = Maildir/
