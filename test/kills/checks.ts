@@ -129,8 +129,23 @@ export function handovers(history: History): Handover[] {
   return history.pages.flatMap((page) => {
     const atMs = first.get(page.id)?.atMs ?? null
     if (atMs === null && page.state === 'cancelled') return []
-    return [{ page, atMs, servedMs: longestServed(service, page.writtenMs, atMs ?? history.endedMs) }]
+    return [{ page, atMs, servedMs: longestServed(service, dueMs(page, history), atMs ?? history.endedMs) }]
   })
+}
+
+/** An all-clear waits so long where word of the trouble was on its way to the same phone as it was written: it would overtake it. */
+const behindMsMax = 45_000
+/** Whoever hands a page over gives up on a gateway before that, and who was killed meanwhile is missed. */
+const onItsWayMsMax = 20_000
+
+function dueMs({ kind, incidentId, to, writtenMs }: SeenPage, { pages, sms }: History): number {
+  if (kind !== 'resolved' && kind !== 'unconfirmed_resolved') return writtenMs
+  const isOnItsWay = (trouble: SeenPage): boolean => {
+    const requests = sms.filter(({ pageId }) => pageId === trouble.id)
+    return requests.length === 0 || requests.some(({ atMs }) => atMs > writtenMs - onItsWayMsMax)
+  }
+  const troubles = pages.filter((page) => page.incidentId === incidentId && page.to === to && page.kind !== kind)
+  return troubles.some((page) => page.writtenMs <= writtenMs && isOnItsWay(page)) ? writtenMs + behindMsMax : writtenMs
 }
 
 const firstRequests = (sms: readonly Sms[]): Map<string, Sms> => {

@@ -162,6 +162,16 @@ describe('pages', () => {
     expect(spoiled({ sms: rest })).toEqual(['a page was late at the gateway', 'an incident was not told of'])
   })
 
+  test.each([
+    ['while the DOWN was on its way to the same phone may wait behind it', 140_000, 190_000, []],
+    ['long after the DOWN was handed over waits for nothing', 120_050, 190_000, ['a page was late at the gateway']],
+    ['waits no longer than that', 140_000, 210_000, ['a page was late at the gateway']],
+  ])('an all-clear that is written %s', (_when, toldMs, clearMs, faults) => {
+    const moved = well.sms.map((one) => (one.pageId === 'clear' ? { ...one, atMs: clearMs } : one))
+    const again = sms('first', phone, '(repeat) DOWN broken-1 1. Code K7QX', toldMs)
+    expect(spoiled({ sms: [...moved, again] }).filter((check) => check === 'a page was late at the gateway')).toEqual(faults)
+  })
+
   test('an all-clear that does not come to a phone that rang', () => {
     expect(spoiled({ pages: well.pages.filter(({ id }) => id !== 'clear too') })).toEqual(['an all-clear is missing'])
   })
