@@ -1,7 +1,7 @@
 /** Tests run in maintenance and nobody is paged: incidents whose escalation waits for the end of it, on a real database. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { hourMs } from '../../common/durations.ts'
-import type { Schedule } from '../../coordinator/core/maintenance.ts'
+import { hourMs, isoTime } from '../../common/durations.ts'
+import { type Schedule, weekdays } from '../../coordinator/core/maintenance.ts'
 import { escalateNext } from '../../coordinator/flow/escalate.ts'
 import { endIncidentByHand } from '../../coordinator/flow/incident.ts'
 import { holdStep } from '../../coordinator/store/incident-log.ts'
@@ -326,6 +326,17 @@ describe('an outage that is heard of when it is over', () => {
     await announce(monitor, fromMin, toMin)
     await wasDown(monitor, 100)
     expect(await told(monitor)).toMatchObject({ pages: Array(pages).fill('past 0'), suppressed })
+  })
+
+  test('and outlasted a weekly window is told of', async () => {
+    const monitor = await WatchedMonitor.create(own, { regions: ['eu', 'us'] })
+    const start_time = isoTime(Date.now() - 180 * minuteMs).slice(11, 16)
+    const weekly = { days: [...weekdays], start_time, duration_s: 50 * 60, time_zone: 'UTC' }
+    const names = { id: newId(), customer_id: monitor.customerId, name: 'patches', monitor_ids: null }
+    await insertMaintenanceWindow(monitor.sql, { ...names, schedule: { kind: 'weekly', weekly } })
+    await own.admin`update maintenance_windows set valid_from = now() - interval '1 day' where id = ${names.id}`
+    await wasDown(monitor, 100)
+    expect(await told(monitor)).toMatchObject({ pages: ['past 0'], suppressed: 0 })
   })
 
   test('and was in a window that has been deleted since is told to nobody', async () => {

@@ -87,6 +87,33 @@ export const noticeMutants: Mutant[] = [
     why: 'What comes later of an outage that was told of as over is the same outage.',
     caughtBy: { file: transcripts, test: 'past-outage > whose other witnesses are heard an hour later is told of once' },
   },
+  {
+    name: 'past-outage-first-alone',
+    file: 'coordinator/core/past-outage.ts',
+    find: 'if (!isToTell(past, effect.ended_ms)) return told',
+    replace: 'if (told.effects.length > 0 || !isToTell(past, effect.ended_ms)) return told',
+    why: 'Each of several outages in one absence is told of.',
+    caughtBy: { file: transcripts, test: 'past-outage > of two outages while no coordinator was there' },
+  },
+  {
+    name: 'past-outage-swallowed',
+    file: 'coordinator/core/judgement.ts',
+    find: 'judgeLateNews({ ...before, incident }, rules, evidence, nowMs)',
+    replace: 'judgeLateNews({ ...before, incident, late: null }, rules, evidence, nowMs)',
+    why: 'What was over before an outage that goes on is told of before it.',
+    caughtBy: { file: transcripts, test: 'past-outage > that was followed by another, which goes on' },
+  },
+  {
+    name: 'past-outage-in-maintenance-by-its-start',
+    file: 'coordinator/core/maintenance.ts',
+    find: 'found !== null && end_ms <= found.ends_ms ? found : null',
+    replace: 'found !== null && start_ms <= end_ms ? found : null',
+    why: 'Maintenance keeps an outage from the customer only where all of it lay in it.',
+    caughtBy: {
+      file: 'test/flow/maintenance.test.ts',
+      test: 'an outage that is heard of when it is over > and outlasted a weekly window is told of',
+    },
+  },
 ]
 
 export const fleetMutants: Mutant[] = [
