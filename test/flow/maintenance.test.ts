@@ -263,7 +263,7 @@ test('a window for other monitors holds nothing', async () => {
 
 test('too few healthy vantages in maintenance: the operator is paged once it has ended', async () => {
   const { monitor, end } = await inMaintenance({ regions: ['eu', 'us'] })
-  await monitor.report('eu', [{ outcome: 'timeout', agoS: 1230 }])
+  await monitor.report('eu', [{ outcome: 'timeout', agoS: 1260 }])
   await monitor.judge()
   await monitor.report('eu', [{ outcome: 'timeout', agoS: 600, cause: 'retest', attempt: 2 }])
   await monitor.judge()

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { type Outcome, outcomes } from '../../common/wire/test.ts'
 import type { Evidence, MonitorRules, MonitorState, VantageEvidence } from '../../coordinator/core/evidence.ts'
 import { witnesses } from '../../coordinator/core/failure-domain.ts'
+import { withNotices } from '../../coordinator/core/flapping.ts'
 import { initialMonitorState, judge } from '../../coordinator/core/judgement.ts'
 import { isFailure, type TestFact } from '../../coordinator/core/verdict.ts'
 import { defaultRules } from '../support/judgement-setting.ts'
@@ -111,7 +112,7 @@ describe('whatever the evidence', () => {
       fc.property(history, ({ rules, before, evidence, watched, laterS }) => {
         const state = stateAfter(rules, before, watched, nowMs - laterS * s)
         const first = judge(state, rules, evidence, nowMs)
-        const second = judge(first.state, rules, evidence, nowMs)
+        const second = judge(first.state, rules, withNotices(evidence, first.effects, nowMs), nowMs)
         expect(second.effects).toEqual([])
         expect(second.state).toEqual(first.state)
       }),

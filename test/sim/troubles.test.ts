@@ -83,7 +83,7 @@ describe('two hours of', () => {
     {
       what: 'all addresses refused by policy',
       trouble: { kind: 'blocked', way: 'refused', ...all },
-      pages: [],
+      pages: ['unconfirmed'],
       outcomes: ['blocked', 'ok'],
     },
     { what: 'a brownout that loses all', trouble: { kind: 'brownout', share: 1 }, pages: ['down'], outcomes: ['ok', 'timeout'] },
