@@ -35,6 +35,8 @@ export type Sent = {
 export type Failure = {
   outcome: 'refused' | 'blocked' | 'deferred' | 'unreachable' | 'tls' | 'dns' | 'auth' | 'not_run'
   permanent: boolean
+  /** We gave it up because the time was over: what the server said in an earlier attempt says more. */
+  cutOff?: boolean
   stages: Stage[]
   detail: ResultDetail
 }
@@ -191,7 +193,7 @@ function accepted(state: RoundTrip, sent: Sent, now: Instant): Step {
 }
 
 function failed(state: RoundTrip, failure: Failure, now: Instant): Step {
-  const next: RoundTrip = { ...state, failure }
+  const next: RoundTrip = { ...state, failure: lastWord(state, failure) }
   // A verified return proves more than the end of a dialogue.
   if (next.back !== null) return endReturned(next, next.back, now)
   if (failure.permanent) {
@@ -256,9 +258,11 @@ function atMarks(state: RoundTrip, effects: TripEffect[], now: Instant): Omit<St
 /** What an event that came at the deadline itself still adds to the account. */
 function remembering(state: RoundTrip, event: TripEvent): RoundTrip {
   if (event.kind === 'sent' && event.attempt === state.attempts) return { ...state, phase: 'out', sent: event.sent }
-  if (event.kind === 'failed' && event.attempt === state.attempts) return { ...state, failure: event.failure }
+  if (event.kind === 'failed' && event.attempt === state.attempts) return { ...state, failure: lastWord(state, event.failure) }
   return state
 }
+
+const lastWord = (state: RoundTrip, failure: Failure): Failure => (failure.cutOff ? (state.failure ?? failure) : failure)
 
 function endAtDeadline(state: RoundTrip, now: Instant): Step {
   if (state.back !== null) return endReturned(state, state.back, now)

@@ -124,7 +124,10 @@ function outcomeOf(error: unknown, begunAt: Instant, now: Instant): SendingOutco
   if (!(error instanceof SmtpFailure)) return { kind: 'failed', failure: failureBeforeDialogue(error) }
   const detail = detailOf(error)
   const stages = [...error.stages]
-  if (!error.acceptedUnknown) return { kind: 'failed', failure: { ...judgementOf(error), stages, detail } }
+  if (!error.acceptedUnknown) {
+    const cutOff = error.category === 'deadline'
+    return { kind: 'failed', failure: { ...judgementOf(error), ...(cutOff ? { cutOff } : {}), stages, detail } }
+  }
   // The answer to the final dot is missing, so the mail may be on its way: it is waited for, and not sent twice.
   const answerMs = error.stages.at(-1)?.ms ?? 0
   const at = { wallMs: Math.round(now.wallMs - answerMs), monotonicMs: now.monotonicMs - answerMs }

@@ -313,6 +313,23 @@ describe('one round trip', () => {
     expect(lines.at(-2)).toBe('10:00 deferred')
   })
 
+  it.each([599.9, 600])('is deferred where our own deadline cuts off the last attempt, whose end comes at %d s', (endS) => {
+    const lines = story([
+      [1, failure('deferred')],
+      [31, failure('deferred')],
+      [91, failure('deferred')],
+      [211, failure('deferred')],
+      [331, failure('deferred')],
+      [451, failure('deferred')],
+      [endS, { ...failure('unreachable'), cutOff: true }],
+    ])
+    expect(lines.at(-2)).toBe('10:00 deferred')
+  })
+
+  it('is unreachable where the only attempt went on until our own deadline', () => {
+    expect(story([[599.9, { ...failure('unreachable'), cutOff: true }]]).at(-2)).toBe('10:00 unreachable')
+  })
+
   it('has not run when nobody was there at the deadline', () => {
     const { state } = step(begin(course, instant(0)).state, { kind: 'sent', attempt: 1, sent: sentAt(1) }, instant(1))
     expect(step(state, { kind: 'resume', sameBoot: true }, instant(700)).state.ending).toMatchObject({ outcome: 'not_run' })
