@@ -50,6 +50,19 @@ export function maintenanceOver(windows: readonly MaintenanceWindow[], { start_m
   return found !== null && end_ms <= found.ends_ms ? found : null
 }
 
+/**
+ * Until when nobody is paged after maintenance: every vantage has sent a mail since then, and what works has come back slowly at the most. No
+ * longer than the timeout, within which any outage is found. Most maintenance is over just in time.
+ */
+export const freshLookMs = (times: { open_period_s: number; slow_s: number; timeout_s: number }): number =>
+  Math.min(times.open_period_s + times.slow_s, times.timeout_s) * secondMs
+
+/** When maintenance last ended in between, or null. */
+export function lastEnded(windows: readonly MaintenanceWindow[], { start_ms, end_ms }: Span): number | null {
+  const ends = maintenanceSpans(windows, { start_ms, end_ms }).map((span) => span.end_ms)
+  return ends.findLast((endedMs) => endedMs > start_ms && endedMs <= end_ms) ?? null
+}
+
 function longestAt(windows: readonly MaintenanceWindow[], atMs: number): (Span & { id: string }) | null {
   const range = { start_ms: atMs, end_ms: atMs + 1 }
   const spans = windows.flatMap((window) => spansOf(window, range).map((span) => ({ ...span, id: window.id })))

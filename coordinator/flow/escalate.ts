@@ -3,7 +3,7 @@ import { isoTime } from '../../common/durations.ts'
 import { firstStep, passedSteps, type StepCursor, stepAfter, type TakenStep } from '../core/escalation.ts'
 import type { Effect } from '../core/evidence.ts'
 import { isSeries } from '../core/flapping.ts'
-import { maintenanceAt, maintenanceOver } from '../core/maintenance.ts'
+import { freshLookMs, lastEnded, maintenanceAt, maintenanceOver } from '../core/maintenance.ts'
 import { downText, pastText } from '../core/sms-text.ts'
 import type { IncidentEventType, IncidentRow } from '../store/incident-log.ts'
 import { pageUnjudged } from './blind-spell.ts'
@@ -92,7 +92,10 @@ export async function startPaging(
   else await tx.holdStep(incident.customer_id, incident.id, { step: 0, round: 0 }, untilMs)
 }
 
-/** In maintenance nobody is paged: the step is put off until it ends, and the log says so. */
+/**
+ * In maintenance nobody is paged: the step is put off until it ends, and the log says so. Of an outage that began in it nobody is woken
+ * before a fresh look at what is so since then, too.
+ */
 async function isHeld(
   context: FlowContext,
   tx: Transaction,
@@ -102,11 +105,21 @@ async function isHeld(
 ): Promise<boolean> {
   const { customer_id, id, monitor_id } = incident
   const maintenance = maintenanceAt(await tx.holdWindowsOfMonitor(customer_id, monitor_id), nowMs)
-  if (maintenance === null) return false
-  await tx.holdStep(customer_id, id, step, maintenance.ends_ms)
-  const detail = { window_id: maintenance.id, until: isoTime(maintenance.ends_ms) }
+  const untilMs = maintenance?.ends_ms ?? (await lookedAtMs(tx, incident, nowMs))
+  if (untilMs === null) return false
+  await tx.holdStep(customer_id, id, step, untilMs)
+  const detail = { ...(maintenance === null ? {} : { window_id: maintenance.id }), until: isoTime(untilMs) }
   await logIncidentEvent(context, tx, incident, nowMs, 'page_suppressed_by_maintenance', detail)
   return true
+}
+
+/** Until when the look at a monitor takes whose maintenance has just ended; null: it has ended before, or there was none. */
+async function lookedAtMs(tx: Transaction, incident: IncidentRow, nowMs: number): Promise<number | null> {
+  const { customer_id, monitor_id, since_at } = incident
+  const history = await tx.windowHistory(customer_id, monitor_id, since_at, nowMs)
+  const endedMs = lastEnded(history, { start_ms: since_at, end_ms: nowMs })
+  const untilMs = endedMs === null ? nowMs : endedMs + freshLookMs(incident)
+  return untilMs > nowMs ? untilMs : null
 }
 
 /** The first step, taken in the transaction that opens the incident where it is due at once. */

@@ -35,6 +35,10 @@ export type IncidentRow = {
   id: string
   monitor_id: string
   monitor_name: string
+  /** Of the monitor, as they are set now. */
+  open_period_s: number
+  slow_s: number
+  timeout_s: number
   code: string
   kind: 'down' | 'unconfirmed'
   since_at: number
@@ -185,7 +189,7 @@ export async function holdStep(
 
 export async function readIncident(sql: Sql, customerId: string, incidentId: string): Promise<IncidentRow | null> {
   const [row] = await sql<IncidentRow[]>`
-    select i.*, m.name as monitor_name from incidents i join monitors m on m.customer_id = i.customer_id and m.id = i.monitor_id
+    select i.*, m.name as monitor_name, m.open_period_s, m.slow_s, m.timeout_s from incidents i join monitors m on m.customer_id = i.customer_id and m.id = i.monitor_id
     where i.customer_id = ${customerId} and i.id = ${incidentId}`
   return row ?? null
 }
@@ -201,7 +205,7 @@ const mailIsGone = (sql: Sql) => sql`
  */
 export async function claimDueStep(sql: Sql): Promise<IncidentRow | null> {
   const [row] = await sql<IncidentRow[]>`
-    select i.*, m.name as monitor_name from incidents i join monitors m on m.customer_id = i.customer_id and m.id = i.monitor_id
+    select i.*, m.name as monitor_name, m.open_period_s, m.slow_s, m.timeout_s from incidents i join monitors m on m.customer_id = i.customer_id and m.id = i.monitor_id
     where i.next_step_at <= now() and i.resolved_at is null and m.deleted_at is null and ${mailIsGone(sql)}
     order by i.next_step_at limit 1 for no key update of i skip locked`
   return row ?? null

@@ -23,6 +23,9 @@ beforeAll(async () => {
 })
 afterAll(() => own?.drop())
 
+/** The open period and the slow mark of the monitors here. */
+const lookS = 300 + 120
+
 type Announced = { monitorIds?: string[] | null; beginsInMs?: number; endsInMs?: number }
 
 /** A monitor, and a window of its customer from an hour ago to an hour ahead, made two hours ago. */
@@ -51,11 +54,17 @@ async function inMaintenance(options: Parameters<typeof WatchedMonitor.create>[1
       await endMaintenanceWindow(monitor.sql, monitor.customerId, id)
       await reviewHeldIncidents(monitor.sql, monitor.customerId)
     },
-    /** As if the hour had passed. */
+    /** As if the hour had passed, and the look at the monitor after it. */
     end: async () => {
       await own.admin`
-        update maintenance_windows set schedule = jsonb_set(schedule, '{ends_ms}', to_jsonb(${Date.now() - 1}::int8)) where id = ${id}`
-      await monitor.passTime(3600)
+        update maintenance_windows set schedule = jsonb_set(schedule, '{ends_ms}', to_jsonb(${Date.now() - lookS * 1000 - 1}::int8)) where id = ${id}`
+      await monitor.passTime(3600 + lookS)
+    },
+    /** As if the look had passed since the window was changed or removed. */
+    look: async () => {
+      await own.admin`
+        update maintenance_windows set valid_until = valid_until - ${lookS + 1} * interval '1 second' where id = ${id} and valid_until is not null`
+      await monitor.passTime(lookS + 1)
     },
   }
 }
@@ -193,12 +202,26 @@ describe('an incident that opens in maintenance', () => {
     expect(await kinds(monitor)).toEqual([])
   })
 
-  test('the window is deleted: the escalation starts at once', async () => {
-    const { monitor, remove } = await inMaintenance()
+  test('the window is deleted: the escalation starts after a look', async () => {
+    const { monitor, remove, look } = await inMaintenance()
     await monitor.goDown()
     await remove()
     expect(await escalateNext(monitor.context)).toBe(true)
+    expect(await kinds(monitor)).toEqual([])
+    await look()
+    expect(await escalateNext(monitor.context)).toBe(true)
     expect(await kinds(monitor)).toEqual(['down 0'])
+  })
+
+  test('and ends as the window does: the look after it finds so, and nobody hears of it', async () => {
+    const { monitor, remove, look } = await inMaintenance()
+    await monitor.goDown()
+    await remove()
+    expect(await escalateNext(monitor.context)).toBe(true)
+    await monitor.recover()
+    await look()
+    expect(await escalateNext(monitor.context)).toBe(false)
+    expect(await kinds(monitor)).toEqual([])
   })
 
   test('the window is prolonged: so is the silence', async () => {
@@ -217,7 +240,7 @@ describe('an incident that opens in maintenance', () => {
 })
 
 test('a window that is deleted at the very moment in which it holds an incident wakes it', async () => {
-  const { monitor, remove } = await inMaintenance()
+  const { monitor, remove, look } = await inMaintenance()
   const id = await monitor.goDown()
   await own.admin`update incidents set held = false, next_step = null, next_step_at = null where id = ${id}`
   const removal = Promise.withResolvers<void>()
@@ -230,6 +253,8 @@ test('a window that is deleted at the very moment in which it holds an incident 
     await holdStep(sql, monitor.customerId, id, { step: 0, round: 0 }, window.schedule.ends_ms)
   })
   await removal.promise
+  expect(await escalateNext(monitor.context)).toBe(true)
+  await look()
   expect(await escalateNext(monitor.context)).toBe(true)
   expect(await kinds(monitor)).toEqual(['down 0'])
 })

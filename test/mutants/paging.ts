@@ -117,12 +117,23 @@ export const pagingMutants: Mutant[] = [
   {
     name: 'maintenance-ignored',
     file: 'coordinator/flow/escalate.ts',
-    find: 'if (maintenance === null) return false',
-    replace: 'if (maintenance === null || nowMs > 0) return false',
+    find: 'if (untilMs === null) return false',
+    replace: 'if (untilMs === null || nowMs > 0) return false',
     why: 'In maintenance nobody is paged.',
     caughtBy: {
       file: 'test/flow/maintenance.test.ts',
       test: 'an incident that opens in maintenance > pages nobody before the window ends, and starts its escalation then',
+    },
+  },
+  {
+    name: 'no-look-after-maintenance',
+    file: 'coordinator/flow/escalate.ts',
+    find: '?? (await lookedAtMs(tx, incident, nowMs))',
+    replace: '?? null',
+    why: 'Maintenance that is over just in time wakes nobody.',
+    caughtBy: {
+      file: 'test/flow/maintenance.test.ts',
+      test: 'an incident that opens in maintenance > and ends as the window does: the look after it finds so, and nobody hears of it',
     },
   },
 ]

@@ -276,6 +276,14 @@ describe('one thing is spoiled', () => {
         s.windows.push([250, 1800])
       },
     ],
+    [
+      'a step as maintenance ends, before a look at what is so since then',
+      ['early_step'],
+      (s) => {
+        s.lookS = 420
+        s.windows.push([-100, 0])
+      },
+    ],
     ['a step is left out', ['skipped_step'], withoutBob],
     [
       'a gateway comes back, and a phone rings although somebody has acknowledged',

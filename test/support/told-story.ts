@@ -61,6 +61,8 @@ function wellTold() {
       bobUp: sms(901, bob, texts.resolved),
     } as Record<string, ReturnType<typeof sms>>,
     windows: [] as [number, number][],
+    /** How long the look after maintenance takes, in s. */
+    lookS: 0,
     /** Mail is gone for all. */
     outages: [] as [number, number][],
     /** When each decision has the outage begin. */
@@ -106,6 +108,7 @@ export function historyOf(change: (story: Story) => void): FlowHistory {
       ...taken.map(({ gateway: _, ...attempt }) => ({ ...attempt, knownMs: attempt.atMs })),
       ...story.swallowed.map(({ atS, ...attempt }) => ({ ...attempt, atMs: atS * 1000, knownMs: null })),
     ],
+    lookMs: story.lookS * 1000,
     windows: story.windows.map(([fromS, toS], index) => ({
       id: `window-${index}`,
       schedule: { kind: 'once', starts_ms: fromS * 1000, ends_ms: toS * 1000 },

@@ -11,6 +11,8 @@ export type FlowHistory = {
   taken: readonly Taken[]
   attempts: readonly Attempt[]
   windows: readonly MaintenanceWindow[]
+  /** How long after maintenance nobody is woken by what began in it. */
+  lookMs: number
   /** When nobody's mail came through. */
   outageSpans: readonly Span[]
   /** When at least one coordinator was there. */

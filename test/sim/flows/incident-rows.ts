@@ -39,7 +39,10 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
       const open = end === undefined ? tx.all(incidents).filter(isOpen) : []
       if (open.some(({ monitor_id }) => monitor_id === incident.monitor_id)) throw new Error('incidents_one_open')
       if (open.some(({ code }) => code === incident.code)) throw new Error('incidents_open_code')
-      const monitor_name = tx.read(monitors, incident.monitor_id)?.name ?? ''
+      const monitor = tx.read(monitors, incident.monitor_id)
+      if (monitor === undefined) throw new Error('incidents_monitor')
+      const { open_period_s, slow_s, timeout_s } = monitor.rules
+      const known = { monitor_name: monitor.name, open_period_s, slow_s, timeout_s }
       const untouched = {
         acknowledged_at: null,
         acknowledged_by: null,
@@ -52,7 +55,7 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
         first_pass_at: null,
       }
       const down_at = incident.kind === 'down' ? incident.opened_at : null
-      tx.write(incidents, incident.id, { ...incident, ...untouched, ...end, down_at, monitor_name })
+      tx.write(incidents, incident.id, { ...incident, ...untouched, ...end, ...known, down_at })
     },
     confirmIncident: async ({ id, since_at, last_good_at, flapping, cause, vantages }) => {
       const untouched = { acknowledged_at: null, acknowledged_by: null }

@@ -78,7 +78,9 @@ function account(report: FlowReport, world: World, coordinators: SimCoordinators
   const incidents = [...coordinators.incidents.values()]
   const outageSpans = totalOutages(troubles)
   const told = { setting: coordinators.setting, incidents, taken, attempts }
-  const history = { ...told, windows, outageSpans, upSpans, deafSpans, crashesMs, rested }
+  const { open_period_s, slow_s, timeout_s } = setting.rules
+  const lookMs = Math.min(open_period_s + slow_s, timeout_s) * 1000
+  const history = { ...told, windows, lookMs, outageSpans, upSpans, deafSpans, crashesMs, rested }
   const pages = pagesAsTold(incidents, taken)
   const { outages, violations } = judgeHistory({ setting, troubles, pages, watches, failedMails })
   accountForStarts(report, world, troubles, pages)

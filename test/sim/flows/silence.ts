@@ -5,7 +5,7 @@ import { type Fate, fatesOf } from './fates.ts'
 import type { FlowHistory, FlowViolation } from './history.ts'
 import { isAllClear, type Message, read } from './messages.ts'
 import { endOf, firstPhones, phonesOf } from './policy.ts'
-import { earliestMs, returnsOf, stepMs } from './steps.ts'
+import { earliestMs, firstSinceMs, lookedAtMs, returnsOf, stepMs } from './steps.ts'
 import type { ToldEvent, ToldIncident } from './told.ts'
 
 /** `series`: it was over when it was heard of, and the hour had two notices; `cancelled`: over before a gateway could take a page; `failed`: none did for as long as a page is tried. */
@@ -56,7 +56,8 @@ function silenceOf(history: FlowHistory, incident: ToldIncident, fates: readonly
   if (!says('page_suppressed_by_maintenance')) return null
   // What maintenance holds goes out as soon as it ends, unless the incident has ended by then.
   const end = endOf(incident)
-  const endedInTime = end !== undefined && end.at_ms <= earliestMs(history, incident.openedMs, returnsOf(incident)) + stepMs
+  const endedInTime =
+    end !== undefined && end.at_ms <= earliestMs(history, incident.openedMs, firstSinceMs(incident), returnsOf(incident)) + stepMs
   return isPast(incident) || endedInTime ? 'maintenance' : null
 }
 
@@ -77,7 +78,7 @@ function holdsTrue(history: FlowHistory, incident: ToldIncident, { type, at_ms, 
   if (type !== 'page_suppressed_by_maintenance') return true
   // Put off until maintenance ends, or kept from the customer for good.
   return !isPast(incident) || detail.until !== undefined
-    ? maintenanceAt(windows, at_ms) !== null
+    ? maintenanceAt(windows, at_ms) !== null || lookedAtMs(history, firstSinceMs(incident), at_ms) > at_ms
     : wasInMaintenance(history, incident)
 }
 

@@ -26,9 +26,13 @@ export function stepFaults(history: FlowHistory, incident: ToldIncident): FlowVi
   )
   if (needless !== undefined)
     return [{ kind: 'step_while_back', atMs: needless.at_ms, what: 'a step was taken while mail was back' }]
+  const lastSinceMs = Math.max(...incident.pages.map(({ sinceMs }) => sinceMs))
+  const hasty = taken.find(({ at_ms }) => lookedAtMs(history, lastSinceMs, at_ms) > at_ms + graceMs)
+  if (hasty !== undefined)
+    return [{ kind: 'early_step', atMs: hasty.at_ms, what: 'a step was taken before the look after maintenance' }]
   let beforeMs = story[0]?.at_ms ?? 0
   for (const { step, round, wait_ms } of scheduleOf(policy)) {
-    const couldMs = earliestMs(history, beforeMs + wait_ms, returns)
+    const couldMs = earliestMs(history, beforeMs + wait_ms, firstSinceMs(incident), returns)
     const event = taken.find(({ detail }) => detail.step === step && detail.round === round)
     const lateMs = (event?.at_ms ?? endMs) - couldMs
     if (lateMs > stepMs && couldMs < endMs) {
@@ -44,6 +48,10 @@ export function stepFaults(history: FlowHistory, incident: ToldIncident): FlowVi
   return []
 }
 
+/** When the first test was sent that the incident was opened for. */
+export const firstSinceMs = ({ pages, openedMs }: ToldIncident): number =>
+  Math.min(openedMs, ...pages.map(({ sinceMs }) => sinceMs))
+
 /** When mail was back, and only the all-clear waited. */
 export function returnsOf({ events }: ToldIncident): Span[] {
   return events.flatMap(({ type, committedMs }, index) => {
@@ -53,12 +61,20 @@ export function returnsOf({ events }: ToldIncident): Span[] {
   })
 }
 
-/** From then on it can be done: no maintenance, mail not back, and a coordinator that stays for as long as it may take. */
-export function earliestMs({ windows, upSpans }: FlowHistory, dueMs: number, returns: readonly Span[]): number {
+/** Whose mail was lost in maintenance is told of when the monitor has been looked at anew, and not before. */
+export function lookedAtMs({ windows, lookMs }: FlowHistory, sinceMs: number, atMs: number): number {
+  const ends = windows.flatMap(({ schedule }) => (schedule.kind === 'once' ? [schedule.ends_ms] : []))
+  const ended = ends.filter((endMs) => endMs > sinceMs && endMs <= atMs).map((endMs) => endMs + lookMs)
+  return Math.max(atMs, ...ended)
+}
+
+/** From then on it can be done: no maintenance nor a look after it, mail not back, and a coordinator that stays for as long as it may take. */
+export function earliestMs(history: FlowHistory, dueMs: number, sinceMs: number, returns: readonly Span[]): number {
+  const { windows, upSpans } = history
   let atMs = dueMs
   for (;;) {
     const backUntilMs = returns.find(({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs)?.toMs ?? atMs
-    const heldMs = Math.max(maintenanceAt(windows, atMs)?.ends_ms ?? atMs, backUntilMs)
+    const heldMs = Math.max(maintenanceAt(windows, atMs)?.ends_ms ?? atMs, lookedAtMs(history, sinceMs, atMs), backUntilMs)
     const up = upSpans.find(({ toMs, fromMs }) => toMs - Math.max(fromMs, heldMs) > stepMs)
     const nextMs = Math.max(heldMs, up?.fromMs ?? Number.POSITIVE_INFINITY)
     if (nextMs === atMs || nextMs === Number.POSITIVE_INFINITY) return nextMs
