@@ -181,7 +181,7 @@ export const suspicionMutants: Mutant[] = [
   },
   {
     name: 'silence-not-told',
-    file: 'coordinator/core/judgement.ts',
+    file: 'coordinator/core/standing.ts',
     find: "[...asking, { kind: 'open_incident', incident_kind: 'unconfirmed', ...known }]",
     replace: 'asking',
     why: 'That nobody has anything to say is told to the operator.',
@@ -189,7 +189,7 @@ export const suspicionMutants: Mutant[] = [
   },
   {
     name: 'silence-since-it-was-noticed',
-    file: 'coordinator/core/judgement.ts',
+    file: 'coordinator/core/standing.ts',
     find: 'Math.min(heard[rules.quorum - 1] ?? nowMs, nowMs)',
     replace: 'nowMs',
     why: 'A silence began with the last word, not when it was noticed.',
