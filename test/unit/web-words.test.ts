@@ -4,7 +4,7 @@ import { problemSentence, readProblem } from '../../coordinator/web/api/problem.
 import type { Decision, MonitorRoute } from '../../coordinator/web/api/resources.ts'
 import { eventWords } from '../../coordinator/web/words/events.ts'
 import { boundSentence, monitorFacts, plainFacts } from '../../coordinator/web/words/facts.ts'
-import { healthWords } from '../../coordinator/web/words/health.ts'
+import { clockWords, healthWords } from '../../coordinator/web/words/health.ts'
 import { routeMark, routeName, routeNote } from '../../coordinator/web/words/mail-routes.ts'
 import { decisionReason } from '../../coordinator/web/words/reasons.ts'
 import { explanation } from '../../coordinator/web/words/results.ts'
@@ -60,10 +60,10 @@ describe('times', () => {
     expect(howLong(14 * 60_000 + 40_000)).toBe('14 min')
   })
   it.each([
-    [2.4, '+2 ms'],
-    [-1840, '−1.8 s'],
+    [2.4, '2 ms behind'],
+    [-1840, '1.8 s ahead'],
     [0.2, '±0 ms'],
-    [-0.7, '−1 ms'],
+    [-0.7, '1 ms ahead'],
     [null, '–'],
   ])('writes a clock offset of %s ms as %s', (ms, words) => expect(clockOffset(ms)).toBe(words))
 })
@@ -93,6 +93,11 @@ describe('the sentence on top', () => {
     [['suspected', 'up'], '1 monitor is suspected; other regions are testing now | The other is up | warn'],
     [['partial', 'up'], '1 monitor is reached from some regions only | The other is up | warn'],
     [['unconfirmed', 'up'], '1 monitor cannot be judged since 03:12 UTC (14 min) | The other is up | unsure'],
+    [['unconfirmed', 'unconfirmed'], 'Neither monitor can be judged, the first since 03:12 UTC (14 min) | unsure'],
+    [
+      ['unconfirmed', 'unconfirmed', 'unconfirmed'],
+      'None of the 3 monitors can be judged, the first since 03:12 UTC (14 min) | unsure',
+    ],
     [['pending', 'pending'], 'Both monitors wait for their first returned mail | idle'],
   ])('for %j says: %s', (decisions, words) => expect(say(decisions)).toBe(words))
 
@@ -191,7 +196,10 @@ describe('a monitor and its parts', () => {
   it('says within what time an outage is told of, and that it takes longer while not all vantages are well', () => {
     expect(boundSentence(sampleMonitor())).toBe('An outage is reported by SMS within 27 min 40 s, counted from its first second.')
     expect(boundSentence(sampleMonitor({ detection_bound_now_s: 2060 }))).toBe(
-      'An outage that begins now is reported by SMS within 34 min 20 s, counted from its first second, because not all vantages are well. When they are, it is within 27 min 40 s.',
+      'An outage that begins now is reported by SMS within 34 min 20 s, counted from its first second, because only 2 of 3 vantages have a probe. When all are well, it is within 27 min 40 s.',
+    )
+    expect(boundSentence(sampleMonitor({ vantages: 2, detection_bound_now_s: 2060 }))).toContain(
+      'because not all vantages are well. When all are well, it is within',
     )
   })
   it('promises no time while too few vantages are well to agree, before the first return, and in maintenance', () => {
@@ -200,6 +208,9 @@ describe('a monitor and its parts', () => {
     )
     expect(boundSentence(sampleMonitor({ vantages: 1, quorum: 1, detection_bound_now_s: null }))).toBe(
       'No time can be promised at this moment: the vantage is not working. The operator is paged if a test fails or the silence lasts. When the vantage is well, an outage is reported by SMS within 27 min 40 s.',
+    )
+    expect(boundSentence(sampleMonitor({ vantages: 1, quorum: 1, verdicts: [], detection_bound_now_s: null }))).toContain(
+      'the vantage has no probe.',
     )
     expect(boundSentence(sampleMonitor({ decision: 'pending', detection_bound_now_s: null }))).toBe(
       'Nobody is paged before the first mail has come back. From then on an outage is reported by SMS within 27 min 40 s, counted from its first second.',
@@ -224,6 +235,16 @@ describe('a monitor and its parts', () => {
     expect(healthWords({ inbox_ok: true, spool_depth: 212 }).tone).toBe('warn')
     expect(healthWords(null).text).toBe('not reported')
   })
+  it.each([
+    [{}, 'good', '2 ms behind'],
+    [{ clock_offset_ms: null }, 'idle', '–'],
+    [{ clock_offset_ms: 4000 }, 'warn', '4.0 s behind'],
+    [{ state: 'lost', clock_offset_ms: -125_000 }, 'bad', '2 min 5 s ahead: cut off until it is set'],
+    [{ state: 'lost', clock_offset_ms: -3000 }, 'warn', '3.0 s ahead'],
+    [{ state: 'connected', clock_offset_ms: -61_000 }, 'warn', '1 min 1 s ahead'],
+  ] as const)('says of a probe with the clock %j: %s, %s', (given, tone, text) =>
+    expect(clockWords(sampleProbe(given))).toEqual({ tone, text }),
+  )
   it('reads facts of any shape', () => {
     expect(plainFacts({ gateway: 'kannel', rtt_ms: 3, ok: false, none: null, deep: { a: 1 } })).toEqual([
       'gateway kannel',

@@ -89,7 +89,7 @@ function LoadedIncident({ incident }: { incident: Incident }) {
           <Panel title="Pages sent">
             {pages.length === 0 && pagesLoading.state !== 'loading' && (
               <Empty title="Nobody was paged for this.">
-                <p>The monitor has no escalation policy with a phone in it, or the page is not due yet.</p>
+                <p>Where somebody should have been, what happened says why not; or the page is not due yet.</p>
               </Empty>
             )}
             <SmsList pages={pages} />

@@ -5,18 +5,15 @@ import { Empty, Panel } from '../parts/panel.tsx'
 import { Age } from '../parts/when.tsx'
 import { probesInOrder } from '../state/select.ts'
 import { useSession } from '../state/session.tsx'
-import { healthWords } from '../words/health.ts'
-import { clockOffset } from '../words/time.ts'
+import { clockWords, healthWords } from '../words/health.ts'
 import { probeMark } from '../words/verdicts.ts'
-
-/** A clock further off than this makes legs useless, though no round trip. */
-const clockOffsetMsMax = 1000
 
 export function ProbeList() {
   const { state } = useSession()
   const probes = probesInOrder(state.probes?.values() ?? [])
+  const inService = probes.filter((probe) => probe.state !== 'retired').length
   return (
-    <Panel title="Probes" note={probes.length > 1 ? probes.length : undefined}>
+    <Panel title="Probes" note={inService > 1 ? inService : undefined}>
       {probes.length === 0 ? (
         <Empty title="No probe yet.">
           <p>
@@ -36,10 +33,6 @@ export function ProbeList() {
 }
 
 function ProbeRow({ probe }: { probe: Probe }) {
-  const health = probe.fails_widely
-    ? { tone: 'bad', text: 'fails for many mail systems that are well elsewhere: its failures do not count' }
-    : healthWords(probe.health)
-  const clockOff = probe.clock_offset_ms !== null && Math.abs(probe.clock_offset_ms) > clockOffsetMsMax
   return (
     <li class="probe">
       <p class="probe-head">
@@ -47,22 +40,33 @@ function ProbeRow({ probe }: { probe: Probe }) {
         {probe.name !== probe.region && <span class="quiet">{probe.name}</span>}
         <Mark mark={probeMark(probe.state)} />
       </p>
-      <dl class="probe-facts">
-        <div>
-          <dt>Seen</dt>
-          <dd>
-            <Age time={probe.last_seen_at} />
-          </dd>
-        </div>
-        <div>
-          <dt>Health</dt>
-          <dd class={health.tone === 'good' || health.tone === 'idle' ? '' : `tone-${health.tone} strong`}>{health.text}</dd>
-        </div>
-        <div>
-          <dt>Clock</dt>
-          <dd class={clockOff ? 'num tone-warn strong' : 'num'}>{clockOffset(probe.clock_offset_ms)}</dd>
-        </div>
-      </dl>
+      {/* What a retired probe said of itself last says nothing any more. */}
+      {probe.state !== 'retired' && <ProbeFacts probe={probe} />}
     </li>
+  )
+}
+
+function ProbeFacts({ probe }: { probe: Probe }) {
+  const health = probe.fails_widely
+    ? { tone: 'bad', text: 'fails for many mail systems that are well elsewhere: its failures do not count' }
+    : healthWords(probe.health)
+  const clock = clockWords(probe)
+  return (
+    <dl class="probe-facts">
+      <div>
+        <dt>Seen</dt>
+        <dd>
+          <Age time={probe.last_seen_at} />
+        </dd>
+      </div>
+      <div>
+        <dt>Health</dt>
+        <dd class={health.tone === 'good' || health.tone === 'idle' ? '' : `tone-${health.tone} strong`}>{health.text}</dd>
+      </div>
+      <div>
+        <dt>Clock</dt>
+        <dd class={clock.tone === 'good' || clock.tone === 'idle' ? 'num' : `num tone-${clock.tone} strong`}>{clock.text}</dd>
+      </div>
+    </dl>
   )
 }

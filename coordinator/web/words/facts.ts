@@ -62,15 +62,21 @@ export function boundSentence(monitor: Monitor): string {
   const whenWell = monitor.vantages === 1 ? 'When the vantage is well' : `When all ${monitor.vantages} vantages are well`
   if (nowS === null)
     return `No time can be promised at this moment: ${tooFewVantages(monitor)}. The operator is paged if a test fails or the silence lasts. ${whenWell}, an outage is reported by SMS ${within(contractS)}.`
-  return `An outage that begins now is reported by SMS ${within(nowS)}, ${from}, because not all vantages are well. When they are, it is ${within(contractS)}.`
+  return `An outage that begins now is reported by SMS ${within(nowS)}, ${from}, because ${missingVantages(monitor)}. When all are well, it is ${within(contractS)}.`
 }
 
 /** Said once, beside the promise. */
 export const boundExceptions =
   'If many mail systems fail at the same time, the SMS may wait for up to 3 min more, in case the fault is ours.'
 
-function tooFewVantages({ vantages, quorum }: Monitor): string {
-  if (vantages === 1) return 'the vantage is not working'
+/** A vantage that is lost is in the list, and shows that it is; one that was never filled, or whose probe was retired, is not. */
+function missingVantages({ vantages, verdicts }: Monitor): string {
+  if (verdicts.length >= vantages) return 'not all vantages are well'
+  return `only ${verdicts.length} of ${vantages} vantages have a probe`
+}
+
+function tooFewVantages({ vantages, quorum, verdicts }: Monitor): string {
+  if (vantages === 1) return verdicts.length === 0 ? 'the vantage has no probe' : 'the vantage is not working'
   return `fewer than ${quorum} vantages in different places are working, and ${quorum} must agree`
 }
 

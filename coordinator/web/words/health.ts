@@ -1,4 +1,7 @@
 /** A probe's own report of its health (common/wire/test.ts, Health) in a few words. */
+import { minuteMs, secondMs } from '../../../common/durations.ts'
+import type { Probe } from '../api/resources.ts'
+import { clockOffset } from './time.ts'
 import type { Tone } from './verdicts.ts'
 
 /** Results waiting on the probe; a handful is a moment's work, more means that the link or the coordinator is behind. */
@@ -14,4 +17,19 @@ export function healthWords(health: Readonly<Record<string, unknown>> | null): {
   if (spooled > spoolDepthUsual) return { tone: 'warn', text: `${spooled} results wait` }
   const running = typeof health.tests_running === 'number' ? health.tests_running : 0
   return { tone: 'good', text: running === 0 ? 'good' : `good, ${running} running` }
+}
+
+/** A clock further off than this makes legs useless, though no round trip. */
+const clockOffsetMsMax = secondMs
+
+/** What is dated further ahead is refused (common/wire/seal.ts). */
+const clockAheadMsMax = minuteMs
+
+/** A probe whose clock is ahead cannot prove itself: it stays lost until somebody sets that clock, and must be told from one that is off. */
+export function clockWords(probe: Pick<Probe, 'state' | 'clock_offset_ms'>): { tone: Tone; text: string } {
+  const { state, clock_offset_ms } = probe
+  const text = clockOffset(clock_offset_ms)
+  if (clock_offset_ms === null) return { tone: 'idle', text }
+  if (state === 'lost' && -clock_offset_ms > clockAheadMsMax) return { tone: 'bad', text: `${text}: cut off until it is set` }
+  return { tone: Math.abs(clock_offset_ms) > clockOffsetMsMax ? 'warn' : 'good', text }
 }

@@ -19,7 +19,11 @@ export function statusSentence(monitors: readonly Monitor[], incidents: readonly
   const tone = decisionMark(first).tone
   const troubled = affected.map((monitor) => ({ monitor, incident: openIncident(monitor, incidents) }))
   const clause = first === 'down' && troubled.every(({ incident }) => incident?.flapping) ? comesAndGoes : clauses[first]
-  const text = `${counted(affected.length, monitors.length)} ${clause(affected.length)}${sinceWords(first, troubled, nowMs)}`
+  const noneJudged = first === 'unconfirmed' && affected.length === monitors.length && monitors.length > 1
+  const what = noneJudged
+    ? noneCanBeJudged(affected.length)
+    : `${counted(affected.length, monitors.length)} ${clause(affected.length)}`
+  const text = `${what}${sinceWords(first, troubled, nowMs)}`
   return { tone, decision: first, text, rest: restSentence(alarming, first, monitors.length - alarming.length) }
 }
 
@@ -34,6 +38,10 @@ function counted(count: number, total: number): string {
   if (count === total) return total === 1 ? 'The monitor' : total === 2 ? 'Both monitors' : `All ${total} monitors`
   return count === 1 ? '1 monitor' : `${count} monitors`
 }
+
+/** That all cannot be judged might mean that some can. */
+const noneCanBeJudged = (count: number): string =>
+  `${count === 2 ? 'Neither monitor' : `None of the ${count} monitors`} can be judged`
 
 const be = (count: number): string => (count === 1 ? 'is' : 'are')
 const clauses: Record<Decision, (count: number) => string> = {

@@ -68,12 +68,12 @@ export function measuredShort(durationMs: number): string {
   return durationMs < hourMs ? `${(durationMs / minuteMs).toFixed(1)} min` : `${(durationMs / hourMs).toFixed(1)} h`
 }
 
-/** The difference of a clock, with its sign: `+3 ms`, `−1.2 s`. */
+/** How a clock goes, from what must be added to it: `3 ms behind`, `1.2 s ahead`. A sign alone would leave open which way. */
 export function clockOffset(offsetMs: number | null | undefined): string {
   if (offsetMs === null || offsetMs === undefined || !Number.isFinite(offsetMs)) return '–'
   const size = Math.abs(offsetMs)
   if (size < 0.5) return '±0 ms'
-  return `${offsetMs < 0 ? '−' : '+'}${size < 1 ? '1 ms' : measured(size)}`
+  return `${size < 1 ? '1 ms' : measured(size)} ${offsetMs < 0 ? 'ahead' : 'behind'}`
 }
 
 /** A configured length of time in words: `20 min`, `30 s`, `6 min 40 s`. */

@@ -19,7 +19,7 @@ const decisions: Record<Decision, Mark> = {
     'unsure',
     'question',
     'Unconfirmed',
-    'A test failed, and too few healthy probes could confirm or deny it. The operator is paged.',
+    'Too few healthy probes can say whether mail works. The operator is paged.',
   ),
   pending: mark('idle', 'ring', 'Pending', 'Waiting for the first verified return. Nobody is paged before it.'),
 }
