@@ -16,7 +16,7 @@ if (url === undefined || folder === undefined || key === undefined) {
 const api = createApi(url, key)
 const write = (name: string, content: string): void => writeFileSync(join(folder, name), content, { mode: 0o600 })
 
-for (const region of demoRegions) write(region, (await setUpProbe(api, region)) ?? '')
+for (const region of demoRegions) write(region, (await setUpProbe(api, region)).token ?? '')
 await setUpMonitor(api, { host: 'customer', port: 2525 })
 const routes = Object.fromEntries(demoRegions.map((region) => [`${region}.probe.example`, `probe-${region}:2525`]))
 write('responder.json', JSON.stringify({ ...(await responderConfig(api, routes)), state_dir: '/data' }, null, 2))

@@ -18,13 +18,13 @@ async function findOrCreate<T extends Named>(api: Api, path: string, name: strin
   return data.find((item) => item.name === name) ?? (await api.post<T>(path, { name, ...body }))
 }
 
-/** Makes sure of the probe; returns an enrolment token where it has not enrolled yet. */
-export async function setUpProbe(api: Api, region: DemoRegion): Promise<string | null> {
+/** Makes sure of the probe; `token`: for its enrolment, where it has not enrolled yet. One that was retired stays so. */
+export async function setUpProbe(api: Api, region: DemoRegion): Promise<{ retired: boolean; token: string | null }> {
   const created = await findOrCreate<Probe & { enrolment_token?: string }>(api, '/v1/probes', `demo-${region}`, { region })
-  if (created.enrolment_token !== undefined) return created.enrolment_token
-  if (created.state !== 'pending') return null
+  if (created.enrolment_token !== undefined) return { retired: false, token: created.enrolment_token }
+  if (created.state !== 'pending') return { retired: created.state === 'retired', token: null }
   const { enrolment_token } = await api.post<{ enrolment_token: string }>(`/v1/probes/${created.id}/enrolment-token`, {})
-  return enrolment_token
+  return { retired: false, token: enrolment_token }
 }
 
 /** The demo customer and monitor; `server` is where its mail system listens. Returns the monitor's id. */

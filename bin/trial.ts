@@ -9,7 +9,7 @@ import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { type Api, createApi } from './api.ts'
 import { buildWeb } from './build-web.ts'
-import { demoDomains, demoRegions, responderConfig, returnAddress, setUpMonitor, setUpProbe } from './demo.ts'
+import { type DemoRegion, demoDomains, demoRegions, responderConfig, returnAddress, setUpMonitor, setUpProbe } from './demo.ts'
 import { type Child, startChild } from './trial-child.ts'
 import { runningTrial } from './trial-process.ts'
 
@@ -56,10 +56,13 @@ async function start(): Promise<void> {
   }).ready('coordinator ready')
   const api = createApi(`http://127.0.0.1:${port}`, state.operatorKey)
   const customer = await startMailSystems(api, state)
-  await Promise.all(demoRegions.map((region) => startProbe(api, region, state)))
+  const started = await Promise.all(demoRegions.map((region) => startProbe(api, region, state)))
   await setUpMonitor(api, { host: '127.0.0.1', port: state.ports.customer ?? 0 })
   controlCustomer(customer)
-  greet(state)
+  greet(
+    state,
+    demoRegions.filter((_, at) => started[at]),
+  )
 }
 
 async function startMailSystems(api: Api, state: TrialState): Promise<Child> {
@@ -80,8 +83,13 @@ async function startMailSystems(api: Api, state: TrialState): Promise<Child> {
   return customer
 }
 
-async function startProbe(api: Api, region: (typeof demoRegions)[number], state: TrialState): Promise<void> {
-  const token = await setUpProbe(api, region)
+/** False where somebody has retired it: the coordinator would refuse it for ever. */
+async function startProbe(api: Api, region: DemoRegion, state: TrialState): Promise<boolean> {
+  const { retired, token } = await setUpProbe(api, region)
+  if (retired) {
+    console.log(`  The probe demo-${region} was retired and is not started. Without ${dataDir} the trial begins anew.`)
+    return false
+  }
   await run(`probe-${region}`, ['probe/main.ts'], {
     DATA_DIR: join(dataDir, `probe-${region}`),
     // The coordinator's, where it is set; a probe of the trial opens no port of its own.
@@ -93,6 +101,7 @@ async function startProbe(api: Api, region: (typeof demoRegions)[number], state:
     MAILSCOUT_NTP: 'off',
     ...(token === null ? {} : { MAILSCOUT_ENROLMENT_TOKEN: token }),
   }).ready('probe ready')
+  return true
 }
 
 /** A part of the trial; the trial ends with any of them, but for the customer's mail system, which is there to be broken. */
@@ -111,7 +120,10 @@ function run(name: string, args: string[], environment: Record<string, string>):
 function controlCustomer(customer: Child): void {
   obey = (order) => {
     if (order === 'break' && !customer.stoppedOnPurpose()) {
-      console.log("\n  The customer's mail system has been stopped. An incident should open in about half a minute.")
+      console.log(
+        "\n  The customer's mail system has been stopped. An incident should open in about half a minute; one that is still" +
+          ' open goes on, and nobody hears of it twice.',
+      )
       void customer.stop()
     }
     if (order === 'mend' && customer.stoppedOnPurpose()) {
@@ -124,7 +136,7 @@ function controlCustomer(customer: Child): void {
   }
 }
 
-function greet(state: TrialState): void {
+function greet(state: TrialState, regions: readonly DemoRegion[]): void {
   // The other commands look for the trial where its data are.
   const theSame = process.env.DATA_DIR === undefined ? '' : `DATA_DIR='${dataDir}' `
   console.log(`
@@ -135,7 +147,7 @@ function greet(state: TrialState): void {
     Operator's key  ${state.operatorKey}
     Logs            ${join(dataDir, 'logs')}
 
-  Three probes (eu, us, ap) each send a mail to scout@${demoDomains.customer} every 10 s and wait for it to come back.
+  Each probe (${regions.join(', ')}) sends a mail to scout@${demoDomains.customer} every 10 s and waits for it to come back.
 
     Break the customer's mail    ${theSame}npm run trial:break
     and mend it                  ${theSame}npm run trial:mend

@@ -184,7 +184,7 @@ export const Probe = Type.Object({
   return_address: orNull(Text),
   state: oneOf('pending', 'connected', 'lost', 'retired'),
   health: Type.Union([Type.Object(Health.properties), Type.Null()]),
-  clock_offset_ms: orNull(Num),
+  clock_offset_ms: orNull(Type.Number({ description: 'What must be added to its clock: negative where that is ahead' })),
   fails_widely: Type.Boolean({
     description: 'It fails for many mail systems from which mail of other regions returns: its failures do not count',
   }),

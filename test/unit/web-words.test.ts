@@ -1,6 +1,6 @@
 /** What the dashboard says. */
 import { describe, expect, it } from 'vitest'
-import { problemSentence, readProblem } from '../../coordinator/web/api/problem.ts'
+import { asSentence, problemSentence, readProblem } from '../../coordinator/web/api/problem.ts'
 import type { Decision, MonitorRoute } from '../../coordinator/web/api/resources.ts'
 import { eventWords } from '../../coordinator/web/words/events.ts'
 import { boundSentence, monitorFacts, plainFacts } from '../../coordinator/web/words/facts.ts'
@@ -253,6 +253,14 @@ describe('a monitor and its parts', () => {
       'deep a 1',
     ])
   })
+})
+
+describe('sentences', () => {
+  it.each([
+    ['no connection to mx1.example.com', 'No connection to mx1.example.com.'],
+    ['mx1.example.com over IPv6 has not taken mail', 'mx1.example.com over IPv6 has not taken mail.'],
+    ['mail refused: 550 5.1.1 who?', 'Mail refused: 550 5.1.1 who?'],
+  ])('of "%s": %s', (words, sentence) => expect(asSentence(words)).toBe(sentence))
 })
 
 describe('problems', () => {

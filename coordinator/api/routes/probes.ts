@@ -137,6 +137,8 @@ function addEnrolmentAndEnd(app: ApiServer, context: ApiContext): void {
       schema: {
         ...schema,
         summary: 'Retire: out of service for good, what it reported stays',
+        description:
+          'Its places are given to others at once. Where none is free, a monitor with fewer independent vantages than its quorum is `unconfirmed` (`too_few_witnesses`) and the operator is paged: let its successor enrol before',
         params: ById,
         response: { 200: Probe },
       },

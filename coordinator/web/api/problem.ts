@@ -59,9 +59,12 @@ export function problemSentence(problem: Problem): string {
   return [asSentence(said), ...fields.map(asSentence)].join(' ')
 }
 
+/** The name of a host is written as it is also where a sentence begins with it. */
+const hostFirst = /^\S+\.[a-z0-9-]+\s/
+
 export const asSentence = (words: string): string => {
-  const capital = words.charAt(0).toUpperCase() + words.slice(1)
-  return /[.!?…]$/.test(capital) ? capital : `${capital}.`
+  const begun = hostFirst.test(words) ? words : words.charAt(0).toUpperCase() + words.slice(1)
+  return /[.!?…]$/.test(begun) ? begun : `${begun}.`
 }
 
 /** The sentence for anything that was thrown. */

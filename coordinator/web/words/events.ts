@@ -66,7 +66,7 @@ const texts: Partial<Record<IncidentEventType, (detail: Detail) => string | null
       ? 'Set MAILSCOUT_OPERATOR_PHONE on the coordinator.'
       : 'The contacts of this step have no phone number. Add one under /v1/contacts.',
   no_policy: () => 'The monitor has no escalation policy. Set its escalation_policy_id.',
-  all_clear_waits: () => 'Mail comes and goes. Nobody else is paged unless it fails again.',
+  all_clear_waits: () => 'It is given once mail has stayed for half an hour or more. Nobody else is paged unless it fails again.',
   page_accepted: (detail) => toWhom(detail),
   page_failed: (detail) => toWhom(detail),
   page_cancelled: (detail) => toWhom(detail),
