@@ -11,7 +11,7 @@ import { explanation } from '../../coordinator/web/words/results.ts'
 import { keyFromHash, monitorHref, parseRoute } from '../../coordinator/web/words/routes.ts'
 import { incidentNews, incidentSpan, probeSentence, statusSentence, tabTitle } from '../../coordinator/web/words/sentence.ts'
 import { ago, clockOffset, howLong, measured, measuredShort, utc } from '../../coordinator/web/words/time.ts'
-import { decisionMark, humanise, outcomeMark, verdictMark } from '../../coordinator/web/words/verdicts.ts'
+import { decisionMark, humanise, outcomeMark, pageWord, verdictMark } from '../../coordinator/web/words/verdicts.ts'
 import { at, lost, nightMs, sampleIncident, sampleMonitor, sampleProbe } from '../support/web-samples.ts'
 
 /** Times do not break before UTC; here that does not matter. */
@@ -172,6 +172,15 @@ describe('incidents in words', () => {
     })
     expect(eventWords({ type: 'constructor', detail: null }).title).toBe('Constructor')
   })
+})
+
+describe('pages', () => {
+  it.each([
+    ['down', 'Down'],
+    ['past', 'Was down'],
+    ['blind_resolved', 'Blind over'],
+    ['carrier_pigeon', 'Carrier pigeon'],
+  ])('of the kind %s are called %s', (kind, word) => expect(pageWord({ kind })).toBe(word))
 })
 
 describe('words that a newer coordinator brings', () => {

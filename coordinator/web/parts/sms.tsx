@@ -2,7 +2,7 @@
 import type { Page } from '../api/resources.ts'
 import { incidentHref } from '../words/routes.ts'
 import { measured, timeOf } from '../words/time.ts'
-import { humanise, pageMark } from '../words/verdicts.ts'
+import { pageMark, pageWord } from '../words/verdicts.ts'
 import { Mark } from './mark.tsx'
 import { Utc } from './when.tsx'
 
@@ -22,7 +22,7 @@ function Sms({ page }: { page: Page }) {
       <p class="sms-head">
         <Utc time={page.accepted_at ?? page.due_at} seconds />
         <span>
-          {page.incident_id === null ? humanise(page.kind) : <a href={incidentHref(page.incident_id)}>{humanise(page.kind)}</a>}
+          {page.incident_id === null ? pageWord(page) : <a href={incidentHref(page.incident_id)}>{pageWord(page)}</a>}
           {' to '}
           <span class="num nowrap">{page.address}</span>
         </span>

@@ -85,7 +85,12 @@ function Notices({ monitor }: { monitor: Monitor }) {
   return (monitor.notices ?? []).map((notice) => (
     <p key={`${notice.kind} ${notice.text}`} class="notice tone-warn" role="note">
       <StateShape shape="alert" />
-      {asSentence(notice.text)} {saysSince.includes(notice.kind) || <Utc time={notice.since} />}
+      {asSentence(notice.text)}{' '}
+      {saysSince.includes(notice.kind) || (
+        <span class="nowrap">
+          since <Utc time={notice.since} />
+        </span>
+      )}
     </p>
   ))
 }

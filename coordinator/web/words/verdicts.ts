@@ -1,4 +1,5 @@
 /** The words, shapes and tones of everything that has a state. A state never shows by colour alone. */
+import type { PageKind } from '../../store/outbox.ts'
 import type { Decision, Outcome, Page, Probe, VerdictWord } from '../api/resources.ts'
 
 export type Tone = 'good' | 'warn' | 'bad' | 'unsure' | 'idle'
@@ -66,6 +67,18 @@ const pageStates: Record<Page['state'], Mark> = {
   cancelled: mark('idle', 'dash', 'cancelled', 'Not needed any more.'),
 }
 
+/** What a page tells of. `resolved` is also what a person has closed. */
+const pageKinds: Record<PageKind, string> = {
+  down: 'Down',
+  resolved: 'Resolved',
+  past: 'Was down',
+  fleet: 'Fleet',
+  blind: 'Blind',
+  blind_resolved: 'Blind over',
+  unconfirmed: 'Unconfirmed',
+  unconfirmed_resolved: 'Unconfirmed is over',
+}
+
 const probeStates: Record<Probe['state'], Mark> = {
   connected: mark('good', 'check', 'connected', 'On the link and testing.'),
   lost: mark('bad', 'cross', 'lost', 'Not on the link. It goes on testing by itself and reports later.'),
@@ -77,6 +90,7 @@ export const decisionMark = (decision: Decision): Mark => decisions[decision] ??
 export const verdictMark = (verdict: VerdictWord): Mark => verdicts[verdict] ?? unknownMark(verdict)
 export const outcomeMark = (outcome: Outcome): Mark => outcomes[outcome] ?? unknownMark(outcome)
 export const pageMark = (state: Page['state']): Mark => pageStates[state] ?? unknownMark(state)
+export const pageWord = ({ kind }: Pick<Page, 'kind'>): string => pageKinds[kind as PageKind] ?? humanise(kind)
 export const probeMark = (state: Probe['state']): Mark => probeStates[state] ?? unknownMark(state)
 
 /** `responder_silent` → `Responder silent`; anything that is a sentence already stays as it is. */
