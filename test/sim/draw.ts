@@ -63,10 +63,10 @@ function drawProbes(random: Random, rules: MonitorRules, spares: number): ProbeS
 function drawClock(random: Random): ClockSetting {
   const driftPpm = random.between(-50, 50)
   const kept = random.chance(0.85)
-  const aheadMs = kept ? random.between(-50, 50) : random.between(-300, 300) * secondMs
+  // Who is further ahead is not heard, nor who is behind by eleven minutes (signatures.ts): that comes and goes as a trouble.
+  const aheadMs = kept ? random.between(-50, 50) : random.between(-300, 50) * secondMs
   const readingErrorMs = random.between(-20, 20)
   if (kept || random.chance(0.6)) return { driftPpm, aheadMs, readingErrorMs }
-  // Documents from further ahead are refused (common/wire/seal.ts), and those that are ten minutes old (batchAgeMsMax).
   return { driftPpm, aheadMs: random.between(-540, 50) * secondMs, readingErrorMs: null }
 }
 

@@ -4,12 +4,13 @@ import type { Events } from './events.ts'
 import type { SimProbe } from './probe.ts'
 import type { Random } from './random.ts'
 import type { WorldSetting } from './setting.ts'
+import { isHeard, wholeSecond } from './signatures.ts'
 
 export type LinkSurroundings = {
   events: Events
   random: Random
   setting: WorldSetting
-  /** Whether a session can be open now. */
+  /** Whether a session can be open now, as far as the way is concerned. */
   isOpen: (probe: SimProbe) => boolean
   /** Whether what the coordinator says reaches the probe. */
   ordersPass: (probe: SimProbe) => boolean
@@ -32,6 +33,8 @@ type Session = {
 /** As probe/report.ts: records that come together travel together; a batch without an answer ends the session. */
 const gatherMs = 20
 const acknowledgementMsMax = 30_000
+/** As probe/report.ts: with nothing else to tell, a probe reports its health. */
+const healthMs = 30_000
 /** A live session is noted this often (common/limits.ts, heartbeat). */
 const heartbeatMs = 15_000
 /** Loses of a session are reviewed after the minute that makes a probe lost. */
@@ -64,9 +67,9 @@ export class Links {
     for (const probe of probes) {
       const session = this.#sessions.get(probe.id)
       if (session === undefined) continue
-      const open = this.#around.isOpen(probe)
-      if (session.connected && !open) this.#break(session)
-      if (!session.connected && open) this.#reopen(session, this.#reconnectMs())
+      if (session.connected && !this.#around.isOpen(probe)) this.#break(session)
+      if (session.connected && !this.#believes(probe)) this.#reportHealth(session)
+      if (!session.connected && this.#canOpen(probe)) this.#reopen(session, this.#reconnectMs())
     }
   }
 
@@ -91,24 +94,37 @@ export class Links {
   /** Something is in the spool. */
   transmit(probe: SimProbe): void {
     const session = this.#sessions.get(probe.id)
-    if (session === undefined || !session.connected || session.sending || probe.spool.length === 0) return
+    if (session !== undefined && probe.spool.length > 0) this.#report(session)
+  }
+
+  #report(session: Session): void {
+    if (!session.connected || session.sending) return
     session.sending = true
-    const { number } = session
+    const { number, probe } = session
     const sealedAtMs = wholeSecond(probe.clock.wallMs(this.#around.events.nowMs + gatherMs))
     this.#around.events.after(gatherMs + this.#latency(), () => {
       if (session.number !== number || !session.connected) return
       session.sending = false
+      const { events, random, setting, ordersPass } = this.#around
+      const heard = isHeard(sealedAtMs, events.nowMs)
       const records = [...probe.spool]
-      this.#around.deliver(probe, { records, sealedAtMs })
-      const { random, setting, ordersPass } = this.#around
-      if (!ordersPass(probe) || random.chance(setting.chances.unacknowledged)) {
-        this.#around.note(() => `${probe.id} gets no acknowledgement`)
+      if (heard) this.#around.deliver(probe, { records, sealedAtMs })
+      if (!heard || !ordersPass(probe) || random.chance(setting.chances.unacknowledged)) {
+        this.#around.note(() => `${probe.id} gets no acknowledgement${heard ? '' : ': its clock is wrong'}`)
         this.#break(session)
         this.#reopen(session, acknowledgementMsMax)
         return
       }
       probe.settle(records)
       this.transmit(probe)
+    })
+  }
+
+  /** A session stays open under a clock that is set, until the probe reports by it. */
+  #reportHealth(session: Session): void {
+    const { number, probe } = session
+    this.#around.events.after(this.#around.random.between(0, healthMs), () => {
+      if (session.number === number && !this.#believes(probe)) this.#report(session)
     })
   }
 
@@ -128,7 +144,7 @@ export class Links {
     session.opening = true
     this.#around.events.after(delayMs, () => {
       session.opening = false
-      if (session.connected || !this.#around.isOpen(session.probe)) return
+      if (session.connected || !this.#canOpen(session.probe)) return
       session.connected = true
       session.sinceMs = this.#around.events.nowMs
       session.number += 1
@@ -137,6 +153,14 @@ export class Links {
       this.#around.onChange()
       this.transmit(session.probe)
     })
+  }
+
+  /** Who cannot prove itself by its clock is refused as it dials, until that is set. */
+  #canOpen = (probe: SimProbe): boolean => this.#around.isOpen(probe) && this.#believes(probe)
+
+  #believes(probe: SimProbe): boolean {
+    const { nowMs } = this.#around.events
+    return isHeard(probe.clock.wallMs(nowMs), nowMs)
   }
 
   #latency(): number {
@@ -150,6 +174,3 @@ export class Links {
     return this.#around.random.between(low, high)
   }
 }
-
-/** As a document tells when it was sealed (common/wire/seal.ts). */
-export const wholeSecond = (atMs: number): number => Math.floor(atMs / 1000) * 1000

@@ -31,6 +31,8 @@ const page: Page = {
   resolvedMs: trouble.toMs + minuteMs,
 }
 
+const pageAfterwards: Page = { ...page, kind: 'past', atMs: trouble.toMs + minuteMs }
+
 type Row = { what: string; troubles: Trouble[]; pages: Page[]; lost?: string[]; says: string[] }
 
 const everybody = { regions: null, ...trouble }
@@ -63,6 +65,23 @@ const rows: Row[] = [
     troubles: [{ kind: 'mail', fault: 'return_lost', ...one }],
     pages: [page],
     lost: ['probe-0-1'],
+    says: ['false_page'],
+  },
+  {
+    what: 'what a quorum found is news hours later, where a clock kept a probe from being heard until then',
+    troubles: [
+      { kind: 'mail', fault: 'swallowed', regions: ['region-0', 'region-1'], ...trouble, toMs: trouble.fromMs + hourMs },
+      { kind: 'clock', probe: 'probe-1', byMs: 10 * minuteMs, ...trouble },
+    ],
+    pages: [pageAfterwards],
+    says: [],
+  },
+  {
+    what: 'and not where nothing kept it',
+    troubles: [
+      { kind: 'mail', fault: 'swallowed', regions: ['region-0', 'region-1'], ...trouble, toMs: trouble.fromMs + hourMs },
+    ],
+    pages: [pageAfterwards],
     says: ['false_page'],
   },
   { what: 'a brownout need not be told of', troubles: [{ kind: 'brownout', share: 0.9, ...trouble }], pages: [], says: [] },

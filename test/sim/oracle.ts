@@ -212,8 +212,8 @@ function pageFaults({ setting, troubles, pages, failedMails }: History, total: r
 const settledMs = ({ rules }: WorldSetting): number => rules.timeout_s * 1000 + marginMs
 
 /**
- * The troubles within the time that the votes of one judgement may span; what was told late because a link or a coordinator was away
- * counts from then.
+ * The troubles within the time that the votes of one judgement may span; what was told late because a link or a coordinator was away,
+ * or because a clock that was set kept its probe from being heard, counts from then.
  */
 function near(setting: WorldSetting, troubles: readonly Trouble[], page: Page): Trouble[] {
   const { period_s, timeout_s, retest_wait_s, hard_confirm_s } = setting.rules
@@ -232,7 +232,7 @@ function hasCause(setting: WorldSetting, troubles: readonly Trouble[], page: Pag
 }
 
 const keepsNewsBack = ({ kind }: Trouble): boolean =>
-  kind === 'link' || kind === 'coordinator' || kind === 'uplink' || kind === 'crash'
+  kind === 'link' || kind === 'coordinator' || kind === 'uplink' || kind === 'crash' || kind === 'clock'
 
 /** Shorter outages cannot meet two tests that are believed: in mode `seed` the double test, else two slots or a test and its confirmation. */
 function shortestMs({ rules }: WorldSetting): number {

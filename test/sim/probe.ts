@@ -117,12 +117,12 @@ export class SimProbe {
     this.#work()
   }
 
-  /** The job is noted as taken before it is begun: whoever dies in between never runs it (probe/jobs.ts). */
-  startJob(job: Job): void {
+  /** Noted as taken before it is begun: whoever dies in between never runs it (probe/jobs.ts). One that came too late is told of and not run. */
+  startJob(job: Job, tooLate = false): void {
     const process = this.#process
     process?.life.live(() => {
       process.life.pass('job taken')
-      this.#begin(process, jobOrder(this.#newId(), job))
+      this.#begin(process, jobOrder(this.#newId(), job), tooLate ? { refusal: 'too late' } : {})
     })
   }
 
@@ -204,7 +204,7 @@ export class SimProbe {
       if (holder === undefined || isStale(sequence, holder.plan, now)) sequences.drop(sequence)
       else {
         const alongside = () => sequences.testBegun(sequence, holder.plan, now)
-        this.#begin(process, sequenceOrder(this.#newId(), holder, sequence), alongside)
+        this.#begin(process, sequenceOrder(this.#newId(), holder, sequence), { alongside })
       }
     }
   }
@@ -224,10 +224,10 @@ export class SimProbe {
     }
   }
 
-  #begin({ trips }: Process, order: TripOrder, alongside?: () => () => void): void {
+  #begin({ trips }: Process, order: TripOrder, options: Parameters<Trips['begin']>[1] = {}): void {
     this.#around.note(() => `${this.id} begins ${order.kind === 'test' ? order.cause : order.kind} ${order.id}`)
     this.#around.onBegin(order.id)
-    const began = trips.begin(order, alongside === undefined ? {} : { alongside })
+    const began = trips.begin(order, options)
     if (!began) this.#around.note(() => `${this.id} had taken the slot of ${order.id}`)
   }
 

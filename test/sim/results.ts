@@ -17,10 +17,10 @@ import { isFailure, isPass } from '../../coordinator/core/verdict.ts'
 import type { LateReturnRow } from '../../coordinator/store/late-returns.ts'
 import type { SimBatch, SimJob, Surroundings } from './coordination.ts'
 import type { SpoolRecord } from './journal.ts'
-import { wholeSecond } from './links.ts'
 import { type LoadedFact, loadedTests } from './loaded-tests.ts'
 import type { SimProbe } from './probe.ts'
 import { lostMs, type Seats, slotBefore, slotStartedMs } from './seats.ts'
+import { wholeSecond } from './signatures.ts'
 
 type Known = {
   /** With their times by the probe's own clock. */

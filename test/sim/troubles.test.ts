@@ -3,34 +3,46 @@ import { describe, expect, test } from 'vitest'
 import { hourMs } from '../../common/durations.ts'
 import type { Outcome } from '../../common/wire/test.ts'
 import { drawSetting, drawTroubles } from './draw.ts'
-import { judgeHistory } from './oracle.ts'
+import type { KnownTest } from './known-tests.ts'
+import { judgeHistory, type Span } from './oracle.ts'
 import { Random } from './random.ts'
 import { restMs } from './run.ts'
 import type { MailFault, Trouble } from './setting.ts'
 import { promptWorld } from './sweep.ts'
+import type { Watch } from './watch.ts'
 import { World } from './world.ts'
 
 const rules = { period_s: 1200, timeout_s: 600, slow_s: 120, retest_wait_s: 30, hard_confirm_s: 180, open_period_s: 300 }
-type Told = { pages: string[]; outcomes: Outcome[]; violations: string[] }
+type Told = { pages: string[]; outcomes: Outcome[]; violations: string[]; tests: KnownTest[]; watches: Watch[]; log: string[] }
 type Spanless<T> = T extends unknown ? Omit<T, 'fromMs' | 'toMs'> : never
+
+const setting = promptWorld({ ...rules, vantages: 3, quorum: 2, mode: 'fast' })
+const fromMs = setting.startMs + hourMs
+const toMs = fromMs + 2 * hourMs
 
 /** What becomes of these troubles, two hours long: the pages, and the outcomes that the probes came to. */
 function play(...what: Spanless<Trouble>[]): Told {
-  const setting = promptWorld({ ...rules, vantages: 3, quorum: 2, mode: 'fast' })
   const outcomes = new Set<Outcome>()
+  const lines: string[] = []
   const log = (line: string) => {
+    lines.push(line)
     const outcome = / ends \S+ (\S+)$/.exec(line)?.[1]
     if (outcome !== undefined) outcomes.add(outcome as Outcome)
   }
   const world = new World(setting, new Random(1n), { log })
-  const fromMs = setting.startMs + hourMs
-  const toMs = fromMs + 2 * hourMs
   const troubles = what.map((trouble): Trouble => ({ ...trouble, fromMs, toMs }))
   world.fold(fromMs - 60_000)
   expect(world.play(troubles, toMs + restMs(setting))).toBe(true)
   const { pages, watches, failedMails } = world
   const { violations } = judgeHistory({ setting, troubles, pages, watches, failedMails })
-  return { pages: pages.map(({ kind }) => kind), outcomes: [...outcomes].sort(), violations: violations.map(({ kind }) => kind) }
+  return {
+    pages: pages.map(({ kind }) => kind),
+    outcomes: [...outcomes].sort(),
+    violations: violations.map(({ kind }) => kind),
+    tests: world.tests.all,
+    watches,
+    log: lines,
+  }
 }
 
 const all = { regions: null }
@@ -114,6 +126,62 @@ describe('two hours of', () => {
       { kind: 'mail', fault: 'swallowed', ...all },
     )
     expect(told).toMatchObject({ pages: ['unconfirmed'], violations: [] })
+  })
+})
+
+describe('two hours of a clock that is set', () => {
+  const clock = (byS: number): Spanless<Trouble> => ({ kind: 'clock', probe: 'probe-1', byMs: byS * 1000 })
+  const ofProbe = ({ tests }: Told) => tests.filter(({ probeId, beganMs }) => probeId === 'probe-1' && beganMs >= fromMs)
+  /** When the probe was cut off and when it was back, in ms after the clock was set and after it was set right. */
+  const absence = ({ log }: Told): Span | null => {
+    const atMs = (what: string) =>
+      log.filter((line) => line.endsWith(`probe-1 ${what}`)).map((line) => Date.parse(line.split(' ')[0] ?? ''))
+    const [goneMs, ...goneAgain] = atMs('disconnected')
+    const [backMs, ...backAgain] = atMs('connected')
+    expect([...goneAgain, ...backAgain]).toEqual([])
+    return goneMs === undefined || backMs === undefined ? null : { fromMs: goneMs - fromMs, toMs: backMs - toMs }
+  }
+
+  test.each([600, 90, -1200])('%i s ahead: its probe is away, and what it found arrives afterwards', (byS) => {
+    const told = play(clock(byS))
+    const away = absence(told)
+    expect(away?.fromMs).toBeGreaterThan(0)
+    expect(away?.fromMs).toBeLessThan(31_000)
+    expect(away?.toMs).toBeGreaterThan(0)
+    expect(away?.toMs).toBeLessThan(1000)
+    const found = ofProbe(told).filter(({ beganMs }) => beganMs < toMs)
+    expect(found.length).toBeGreaterThanOrEqual(5)
+    for (const { toldMs, outcome, startedMs, beganMs } of found) {
+      expect(outcome).toBe('ok')
+      expect(toldMs - toMs).toBeGreaterThan(0)
+      expect(toldMs - toMs).toBeLessThan(2000)
+      expect(Math.abs(startedMs - beganMs)).toBeLessThan(1000)
+    }
+    expect(told).toMatchObject({ pages: [], violations: [] })
+  })
+
+  test.each([50, -540])('%i s ahead: its probe is heard', (byS) => {
+    const told = play(clock(byS))
+    expect(absence(told)).toBeNull()
+    for (const { toldMs, beganMs } of ofProbe(told)) expect(toldMs - beganMs).toBeLessThan(10_000)
+    expect(told).toMatchObject({ pages: [], violations: [] })
+  })
+
+  test('and an outage: it is told of by the other two, whom alone the oracle counts', () => {
+    const told = play(clock(600), { kind: 'mail', fault: 'swallowed', ...all })
+    expect(told).toMatchObject({ pages: ['down'], violations: [] })
+    const watching = told.watches.filter((watch) => watch.fromMs >= fromMs && watch.fromMs < toMs)
+    expect(watching.flatMap(({ healthy }) => healthy.map(({ probeId }) => probeId))).not.toContain('probe-1')
+  })
+
+  test('and one beside another: the third vantage alone must tell nobody but the operator of an outage', () => {
+    const told = play(
+      clock(600),
+      { kind: 'clock', probe: 'probe-2', byMs: 600_000 },
+      { kind: 'mail', fault: 'swallowed', ...all },
+    )
+    expect(told.pages[0]).toBe('unconfirmed')
+    expect(told.violations).toEqual([])
   })
 })
 

@@ -18,6 +18,7 @@ import { ProbeCrashes } from './probe-crashes.ts'
 import { ProbePromises } from './probe-promises.ts'
 import type { Random } from './random.ts'
 import { describeTrouble, isActive, isSameKind, planOf, type Trouble, type WorldSetting } from './setting.ts'
+import { jobAtProbe } from './signatures.ts'
 import { type Returned, returnedOf } from './stamps.ts'
 import { addWatch, clockAfterMs, isImpaired, type Watch } from './watch.ts'
 
@@ -255,9 +256,11 @@ export class World {
   }
 
   #startJob(job: SimJob): void {
-    if (job.sent || job.expiresMs <= this.events.nowMs) return
-    job.sent = true
-    this.#probe(job.probeId)?.startJob({ id: job.id, cause: job.cause, plan: planOf(this.setting) })
+    const probe = this.#probe(job.probeId)
+    if (probe === undefined || job.sent || job.expiresMs <= this.events.nowMs) return
+    const fate = jobAtProbe(job, probe.clock.wallMs(this.events.nowMs))
+    job.sent = fate !== 'refused'
+    if (job.sent) probe.startJob({ id: job.id, cause: job.cause, plan: planOf(this.setting) }, fate === 'too_late')
   }
 
   #carryOut(effect: JudgedEffect, votes: VoteView[]): void {
