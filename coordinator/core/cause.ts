@@ -20,11 +20,15 @@ export function leadingFailures(votes: readonly VoteView[]): VoteView[] {
   return first === undefined ? [] : alike(first.outcome)
 }
 
-/** Told by the vantage whose evidence says most; `evidence` is by test id. */
+/**
+ * Told by the vantage whose evidence says most; `evidence` is by test id. `passing`: the regions whose mail returns, where nothing fails and
+ * they are too few.
+ */
 export function describeCause(
   failures: readonly VoteView[],
   evidence: ReadonlyMap<string, TestEvidence>,
   timeoutS: number,
+  passing: readonly string[] = [],
 ): Cause {
   const told = failures.flatMap((vote) => {
     if (vote.outcome === null) return []
@@ -32,7 +36,7 @@ export function describeCause(
     return [{ vote, outcome: vote.outcome, test, diagnosis: diagnose(test) }]
   })
   const best = told.find(({ diagnosis }) => diagnosis?.evidence !== 'nothing') ?? told[0]
-  if (best === undefined) return { outcome: 'no_data', place: null, text: 'no probe has a result to show' }
+  if (best === undefined) return { outcome: 'no_data', place: null, text: silenceText(passing) }
   const { vote, outcome, test, diagnosis } = best
   if (diagnosis === null) return { outcome, place: null, text: 'mail returns' }
   const seen = sentence(diagnosis, test, timeoutS)
@@ -40,6 +44,11 @@ export function describeCause(
   const why = diagnosis.place === 'our_side' ? undefined : whyNotCounted[vote.reason]
   return { outcome, place: 'our_side', text: why === undefined ? seen : `${why}: ${seen}` }
 }
+
+const silenceText = (passing: readonly string[]): string =>
+  passing.length === 0
+    ? 'no probe has a result to show'
+    : `only ${passing.join(', ')} can tell, too few to agree: add a probe elsewhere`
 
 /** Why the word of a probe does not count, before what it saw: whoever reads that must know at once that the trouble may be ours. */
 const whyNotCounted: Partial<Record<VoteView['reason'], string>> = {

@@ -14,8 +14,10 @@ import { castVote, viewOf } from './votes.ts'
 export function judgeStanding(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Judgement {
   const hedging = hedge(state, rules, evidence, nowMs)
   const next = { ...state, hedge: hedging.hedge }
-  const standing = standingWitnesses(rules, evidence, nowMs)
-  const staleMs = quorumIsFreshUntil(standing, rules, evidence)
+  // Who has just come has time to speak before silence is told of. Silence that has been told of ends with words, and with nothing else.
+  const graceFromMs = state.incident === null ? evidence.observing_since_ms : null
+  const standing = standingWitnesses(rules, evidence, graceFromMs, nowMs)
+  const staleMs = quorumIsFreshUntil(standing, rules, evidence, graceFromMs)
   if (nowMs > staleMs) return judgeSilence(next, rules, evidence, standing.length, hedging.effects, nowMs)
 
   const news = judgeLateNews(next, rules, evidence, nowMs)
@@ -47,9 +49,14 @@ type Witness = { verdicts: Set<Verdict>; freshUntilMs: number }
  * where a probe was retired and there is no other, nobody could confirm an outage: who comes to fill the places has as long from the last
  * assignment, and the bar is not lowered.
  */
-function quorumIsFreshUntil(standing: readonly Witness[], rules: MonitorRules, evidence: Evidence): number {
+function quorumIsFreshUntil(
+  standing: readonly Witness[],
+  rules: MonitorRules,
+  evidence: Evidence,
+  graceFromMs: number | null,
+): number {
   const assigned = plannedOf(evidence).map(({ assigned_ms }) => assigned_ms)
-  const filledUntilMs = Math.max(evidence.observing_since_ms, ...assigned) + staleAfterMs(rules)
+  const filledUntilMs = graceFromMs === null ? 0 : Math.max(graceFromMs, ...assigned) + staleAfterMs(rules)
   const vacant = Array.from({ length: Math.max(0, rules.quorum - standing.length) }, () => filledUntilMs)
   const untilMs = [...standing.map(({ freshUntilMs }) => freshUntilMs), ...vacant].toSorted((a, b) => b - a)
   return untilMs[rules.quorum - 1] ?? filledUntilMs
@@ -63,15 +70,14 @@ function byWitness(planned: readonly VantageEvidence[]): VantageEvidence[][] {
 }
 
 /** The planned vantages by witness: what they last said, and until when that is not old news. */
-function standingWitnesses(rules: MonitorRules, evidence: Evidence, nowMs: number): Witness[] {
+function standingWitnesses(rules: MonitorRules, evidence: Evidence, graceFromMs: number | null, nowMs: number): Witness[] {
+  const heardMs = (vantage: VantageEvidence): number => {
+    const spokeMs = lastWordMs(vantage, rules, nowMs)
+    return graceFromMs === null ? spokeMs : Math.max(spokeMs, vantage.assigned_ms, graceFromMs)
+  }
   return byWitness(plannedOf(evidence)).map((vantages) => ({
     verdicts: new Set(vantages.map((vantage) => standingVerdict(vantage.tests[0] ?? null, vantage, rules, nowMs).verdict)),
-    freshUntilMs: Math.max(
-      ...vantages.map(
-        (vantage) =>
-          Math.max(lastWordMs(vantage, rules, nowMs), vantage.assigned_ms, evidence.observing_since_ms) + staleAfterMs(rules),
-      ),
-    ),
+    freshUntilMs: Math.max(...vantages.map(heardMs)) + staleAfterMs(rules),
   }))
 }
 
@@ -98,11 +104,13 @@ function judgeSilence(
   nowMs: number,
 ): Judgement {
   const planned = plannedOf(evidence)
-  const abstaining = planned.filter((vantage) => saysNothing(vantage, nowMs))
-  const votes = abstaining.map((vantage) => viewOf(castVote(vantage, 0, null, rules, nowMs)))
+  const tooFew = witnessCount < rules.quorum
+  // What abstains tells the operator why; of too few witnesses, who is left.
+  const telling = planned.filter((vantage) => tooFew || saysNothing(vantage, nowMs))
+  const votes = telling.map((vantage) => viewOf(castVote(vantage, 0, null, rules, nowMs)))
   const wake_ms = nowMs + rules.open_period_s * 1000
   const speechless = votes.length > 0 ? 'tests_say_nothing' : 'no_fresh_results'
-  const silent = turn(state, 'unconfirmed', witnessCount < rules.quorum ? 'too_few_witnesses' : speechless, nowMs)
+  const silent = turn(state, 'unconfirmed', tooFew ? 'too_few_witnesses' : speechless, nowMs)
   if (state.incident !== null) return { state: silent, effects: asking, wake_ms, votes }
   // What was decided before rests on words of its own.
   const since_ms = Math.max(silentSinceMs(planned, rules, nowMs), state.decision_since_ms)

@@ -9,7 +9,8 @@ import type { Transaction } from './store.ts'
 /** The failure that most vantages report, in words, with what the mail server said to one of them. */
 export async function findCause(tx: Transaction, monitor: ClaimedMonitor, votes: VoteView[]): Promise<Cause> {
   const failures = leadingFailures(votes)
-  return describeCause(failures, await readEvidence(tx, monitor, failures), monitor.rules.timeout_s)
+  const passing = votes.flatMap(({ vote, region }) => (vote === 'pass' ? [region] : []))
+  return describeCause(failures, await readEvidence(tx, monitor, failures), monitor.rules.timeout_s, [...new Set(passing)])
 }
 
 /** By test id. The legs are computed only where a mail came back late: nothing else depends on them. */

@@ -57,6 +57,14 @@ describe('vantages that say nothing', () => {
     expect(page?.text).toMatch(/too few healthy probes: our address is blocked: 554 5\.7\.1 Service unavailable/)
   })
 
+  test('and fewer witnesses than the quorum: the operator is told who is left, and what to do', async () => {
+    await passed(1500)
+    await api.admin`
+      update assignments set withdrawn_at = now() where monitor_id = ${monitor.id} and probe_id <> ${monitor.probe('eu').id}`
+    expect(await judged()).toBe('unconfirmed, 1 pages')
+    expect((await monitor.pages())[0]?.text).toMatch(/too few healthy probes: only eu can tell, too few to agree: add a probe/)
+  })
+
   test('a shorter period finds nobody silent before it has been assigned', async () => {
     await passed(1500)
     await api.admin`update monitors set period_s = 300, timeout_s = 60, generation = generation + 1 where id = ${monitor.id}`

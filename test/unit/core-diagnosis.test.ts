@@ -234,6 +234,10 @@ describe('the cause of an incident', () => {
 
   it('is unknown where there is no result, and plain where its test is not there any more', () => {
     expect(describeCause([], new Map(), 600)).toEqual({ outcome: 'no_data', place: null, text: 'no probe has a result to show' })
+    expect(describeCause([], new Map(), 600, ['eu'])).toMatchObject({
+      outcome: 'no_data',
+      text: 'only eu can tell, too few to agree: add a probe elsewhere',
+    })
     expect(describeCause([voteOf(testOf({ outcome: 'refused' }))], new Map(), 600)).toEqual({
       outcome: 'refused',
       place: 'refused',
