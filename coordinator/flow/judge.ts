@@ -5,7 +5,7 @@
  */
 import { jobStartMsMax } from '../../common/limits.ts'
 import { uuidv7 } from '../../common/runtime.ts'
-import type { Effect, Judgement } from '../core/evidence.ts'
+import type { Effect, Judgement, VoteView } from '../core/evidence.ts'
 import { isQuiet, judge } from '../core/judgement.ts'
 import { isConnectionFault, isLostRace } from '../store/faults.ts'
 import type { ClaimedMonitor } from '../store/judging.ts'
@@ -57,7 +57,7 @@ export async function judgeMonitor(context: FlowContext, tx: Transaction, monito
         from: monitor.state.decision,
         to: judgement.state.decision,
         reason: judgement.state.reason,
-        votes: judgement.votes,
+        votes: decidingVotes(judgement),
       },
       'decision',
     )
@@ -65,6 +65,10 @@ export async function judgeMonitor(context: FlowContext, tx: Transaction, monito
   }
   return judgement
 }
+
+/** The votes that an incident was opened or ended by; the judgement goes on from there, and has none at first of its next question. */
+const decidingVotes = ({ effects, votes }: Judgement): VoteView[] =>
+  effects.flatMap((effect) => ('votes' in effect && effect.votes.length > 0 ? [effect.votes] : [])).at(-1) ?? votes
 
 /** Carries the effects out in order; returns the incident that is open then. */
 async function carryOut(

@@ -1,4 +1,5 @@
 /** From the batch of a probe to the incident and its pages, on a real database. */
+import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { judgeNext } from '../../coordinator/flow/judge.ts'
 import { markForJudging } from '../../coordinator/store/ingest.ts'
@@ -55,6 +56,15 @@ describe('from results to an incident', () => {
     await monitor.goDown()
     const [incident] = await monitor.incidents()
     expect(incident).toMatchObject({ kind: 'down', last_good_at: monitor.startMs - 3_900_000 })
+  })
+
+  test('the log tells of the decision with the votes that made it', async () => {
+    const lines: { votes: { region: string; vote: string }[]; to: string }[] = []
+    const monitor = await WatchedMonitor.create(own, { regions: ['eu', 'us'] })
+    monitor.context.logger = pino({ level: 'info' }, { write: (line) => lines.push(JSON.parse(line)) })
+    await monitor.goDown()
+    const down = lines.find(({ to }) => to === 'down')
+    expect(down?.votes.map(({ region, vote }) => `${region} ${vote}`)).toEqual(['eu fail', 'us fail'])
   })
 
   test('judging again and again adds nothing', async () => {
