@@ -96,6 +96,14 @@ export const noticeMutants: Mutant[] = [
     caughtBy: { file: transcripts, test: 'past-outage > of two outages while no coordinator was there' },
   },
   {
+    name: 'past-outage-settles-all-until-now',
+    file: 'coordinator/core/past-outage.ts',
+    find: 'Math.max(told.state.settled_all_ms, effect.ended_ms, past.decided_ms)',
+    replace: 'Math.max(told.state.settled_all_ms, nowMs, past.decided_ms)',
+    why: 'What failed after the end of a past outage is another one.',
+    caughtBy: { file: 'test/sim/past-duty.test.ts', test: 'an outage that is played > twice in one absence is told of twice' },
+  },
+  {
     name: 'past-outage-swallowed',
     file: 'coordinator/core/judgement.ts',
     find: 'judgeLateNews({ ...before, incident }, rules, evidence, nowMs)',

@@ -60,7 +60,7 @@ export type Coordination = {
   /** A mail of the probe has come back since then. */
   hasPassed(probeId: string, sinceMs: number): boolean
   /** The newest tests of the probe, their starts by its clock put right. */
-  testsOf(probeId: string): readonly { id: string; started_ms: number; outcome: Outcome }[]
+  testsOf(probeId: string): readonly { id: string; started_ms: number; finished_ms: number; outcome: Outcome }[]
   /** What waits for this probe, as it opens a session. */
   jobsFor(probeId: string): SimJob[]
   /** Looks at the assignments within the next ten seconds. */

@@ -93,10 +93,14 @@ const faults: MailFault[] = [
 export type Weather = {
   /** True outages among the troubles; without, only what must wake nobody. */
   outages: boolean
+  /** Where outages may be, some begin and end while nobody is there to hear for hours. */
+  away?: boolean
 }
 
 /** The troubles of one bad stretch that begins at `atMs`: one, and often others beside it. */
 export function drawTroubles(random: Random, setting: WorldSetting, atMs: number, weather: Weather): Trouble[] {
+  const away = random.stream('away')
+  if (weather.outages && weather.away === true && away.chance(awayShare)) return drawAway(away, setting, atMs, weather)
   const outage = weather.outages && random.chance(0.4)
   const other = (fromMs: number) => drawOther(random, setting, fromMs, weather)
   const first = outage ? drawOutage(random, setting, atMs) : other(atMs)
@@ -108,6 +112,26 @@ export function drawTroubles(random: Random, setting: WorldSetting, atMs: number
   if (!outage || others === 0 || random.chance(0.5)) return troubles
   const laterMs = Math.round(random.spread(30 * secondMs, 2 * hourMs))
   return [{ ...first, fromMs: first.fromMs + laterMs, toMs: first.toMs + laterMs }, ...troubles.slice(1)]
+}
+
+/** Of the bad stretches, where that is in the weather. */
+const awayShare = 0.08
+
+/** One outage or two that begin and end while nobody is there to hear: for hours the coordinator is away, or all links are cut. */
+function drawAway(random: Random, setting: WorldSetting, fromMs: number, weather: Weather): Trouble[] {
+  const outage = drawOutage(random, setting, fromMs + Math.round(random.spread(minuteMs, 2 * hourMs)))
+  const soonMs = outage.toMs + Math.round(random.spread(5 * minuteMs, 2 * hourMs))
+  const outages = random.chance(0.25) ? [outage, drawOutage(random, setting, soonMs)] : [outage]
+  const overMs = Math.max(...outages.map((each) => each.toMs))
+  const toMs = Math.max(overMs + Math.round(random.spread(minuteMs, 2 * hourMs)), fromMs + hourMs)
+  // The last links are back up to a few minutes after the first.
+  const apartMs = random.chance(0.3) ? random.between(0, 5 * minuteMs) : 0
+  const cut = ({ id: probe }: ProbeSetting): Trouble => {
+    return { kind: 'link', probe, direction: 'both', fromMs, toMs: Math.round(toMs + random.between(0, apartMs)) }
+  }
+  const away: Trouble[] = random.chance(0.5) ? [{ kind: 'coordinator', fromMs, toMs }] : setting.probes.map(cut)
+  const beside = random.chance(0.2) ? [drawOther(random, setting, Math.round(random.between(fromMs, toMs)), weather)] : []
+  return [...outages, ...away, ...beside]
 }
 
 function drawOutage(random: Random, { rules }: WorldSetting, fromMs: number): Trouble {

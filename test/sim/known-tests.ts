@@ -10,6 +10,8 @@ export type KnownTest = {
   /** When a coordinator first heard of it, and when it was begun; true time. */
   toldMs: number
   beganMs: number
+  /** When it ended, in true time as far as its probe measured how long it took. */
+  endedMs: number
 }
 
 export class KnownTests {
@@ -24,9 +26,10 @@ export class KnownTests {
     this.#begun.set(id, atMs)
   }
 
-  told(test: Omit<KnownTest, 'beganMs'>): void {
+  told({ tookMs, ...test }: Omit<KnownTest, 'beganMs' | 'endedMs'> & { tookMs: number }): void {
     const beganMs = this.#begun.get(test.id)
-    if (beganMs !== undefined && !this.#told.has(test.id)) this.#told.set(test.id, { ...test, beganMs })
+    if (beganMs !== undefined && !this.#told.has(test.id))
+      this.#told.set(test.id, { ...test, beganMs, endedMs: beganMs + tookMs })
   }
 
   forget(): void {

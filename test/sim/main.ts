@@ -1,5 +1,5 @@
 /**
- * npm run sim -- --seeds N --years Y [--seed S] [--level core|flows] [--no-outages] [--log] [--json]
+ * npm run sim -- --seeds N --years Y [--seed S] [--level core|flows] [--no-outages] [--away] [--log] [--json]
  *
  * N seeds from S on, Y years of one monitor each, with healthy stretches folded: through the judgement alone (core, the default), or through
  * the whole flows: one to three coordinators on one store that judge, escalate and page, and die in between, gateways that falter, people
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     level: { type: 'string', default: 'core' },
     'no-outages': { type: 'boolean', default: false },
+    away: { type: 'boolean', default: false },
     log: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -35,7 +36,7 @@ if (!(years > 0)) stop(`--years must be a number above 0, not ${values.years}`)
 const first = values.seed === undefined ? randomBytes(6).readUIntBE(0, 6) : values.seed
 const firstSeed = BigInt(first)
 const commit = commitOf()
-const weather = { outages: !values['no-outages'] }
+const weather = { outages: !values['no-outages'], away: values.away }
 const totals = emptyTotals(firstSeed, commit)
 const flows = level === 'flows' ? emptyFlowTotals() : null
 const say = (line: string) => process.stderr.write(`${line}\n`)
@@ -48,13 +49,15 @@ for (let index = 0; index < seeds; index++) {
   addRun(totals, report)
   for (const { kind, atMs, what } of report.violations.filter(isFault)) {
     say(`seed ${seed}, commit ${commit}: ${kind} at ${new Date(atMs).toISOString()}: ${what}`)
-    const flags = `${level === 'core' ? '' : ` --level ${level}`}${weather.outages ? '' : ' --no-outages'}`
+    const flags = `${level === 'core' ? '' : ` --level ${level}`}${weather.outages ? '' : ' --no-outages'}${weather.away ? ' --away' : ''}`
     say(`  replay: npm run sim -- --seed ${seed} --seeds 1 --years ${years}${flags} --log`)
   }
 }
 process.stdout.write(`${JSON.stringify({ level, ...totals, ...(flows === null ? {} : { flows }) }, null, values.json ? 0 : 2)}\n`)
 const { false_pages, missed, late, duplicate_pages, clock_bounds_wrong, intervals_wrong, other_violations } = totals
-const faults = false_pages + missed + late + duplicate_pages + clock_bounds_wrong + intervals_wrong + other_violations
+const { past_outages_missed } = totals
+const faults =
+  past_outages_missed + false_pages + missed + late + duplicate_pages + clock_bounds_wrong + intervals_wrong + other_violations
 process.exitCode = faults === 0 ? 0 : 1
 
 async function playFlows(into: FlowTotals, options: RunOptions): Promise<RunReport> {

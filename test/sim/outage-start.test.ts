@@ -60,7 +60,15 @@ describe('an outage that is played', () => {
 
 describe('the oracle of the start', () => {
   const tested = (id: string, outcome: Outcome, beganMs: number, changes: Partial<KnownTest> = {}): KnownTest => ({
-    ...{ id, probeId: 'probe-0', outcome, startedMs: beganMs, beganMs, toldMs: beganMs + 10 * minuteMs },
+    ...{
+      id,
+      probeId: 'probe-0',
+      outcome,
+      startedMs: beganMs,
+      beganMs,
+      endedMs: beganMs + minuteMs,
+      toldMs: beganMs + 10 * minuteMs,
+    },
     ...changes,
   })
   const good = tested('good', 'ok', fromMs - 5 * minuteMs)

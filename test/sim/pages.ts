@@ -1,5 +1,6 @@
 /** What the judgement has told people, as the oracle reads it. */
 import type { Effect, VoteView } from '../../coordinator/core/evidence.ts'
+import type { Span } from './oracle.ts'
 
 export type Page = {
   atMs: number
@@ -9,6 +10,8 @@ export type Page = {
   lastGoodMs: number | null
   votes: VoteView[]
   resolvedMs: number | null
+  /** Of a past outage, when it was over. */
+  endedMs?: number
   /** When a phone first rang because of it, null where none did; absent where no gateway is simulated. */
   toldMs?: number | null
 }
@@ -18,21 +21,27 @@ export type JudgedEffect = Exclude<Effect, { kind: 'ask' }>
 /** Of a block nobody is told but in a notice. */
 type PagingEffect = Exclude<JudgedEffect, { kind: 'sender_blocked' | 'block_ended' }>
 
+/** What people were told, and the past outages that stand in the log alone because the hour had its notices. */
+export type Told = { pages: Page[]; withheld: Span[] }
+
 /** Adds it to the pages, or ends them; returns the line for the log. */
-export function carryOut(pages: Page[], effect: JudgedEffect, votes: VoteView[], atMs: number): string {
+export function carryOut(told: Told, effect: JudgedEffect, votes: VoteView[], atMs: number): string {
   if (effect.kind === 'sender_blocked' || effect.kind === 'block_ended') return `notice ${effect.kind} ${effect.probe_id}`
-  return tell(pages, effect, votes, atMs)
+  return tell(told, effect, votes, atMs)
 }
 
-function tell(pages: Page[], effect: PagingEffect, votes: VoteView[], atMs: number): string {
+function tell({ pages, withheld }: Told, effect: PagingEffect, votes: VoteView[], atMs: number): string {
   if (effect.kind === 'resolve_incident') {
     for (const page of pages) page.resolvedMs ??= atMs
     return 'RESOLVED'
   }
   if (effect.kind === 'past_incident') {
     const { since_ms: sinceMs, last_good_ms: lastGoodMs, votes: pastVotes } = effect
-    if (effect.withheld) return `withheld: past since ${new Date(sinceMs).toISOString()}`
-    pages.push({ atMs, kind: 'past', sinceMs, lastGoodMs, votes: pastVotes, resolvedMs: atMs })
+    if (effect.withheld) {
+      withheld.push({ fromMs: sinceMs, toMs: effect.ended_ms })
+      return `withheld: past since ${new Date(sinceMs).toISOString()}`
+    }
+    pages.push({ atMs, kind: 'past', sinceMs, lastGoodMs, votes: pastVotes, resolvedMs: atMs, endedMs: effect.ended_ms })
     return `PAGE past since ${new Date(sinceMs).toISOString()}`
   }
   if (effect.kind === 'series_over') return 'a series no longer'

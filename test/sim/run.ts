@@ -2,9 +2,10 @@
 import { dayMs, hourMs } from '../../common/durations.ts'
 import { drawSetting, drawTroubles, type Weather } from './draw.ts'
 import type { FlowViolation } from './flows/history.ts'
-import { type Account, judgeHistory } from './oracle.ts'
+import { type Account, judgeHistory, type OutageAccount } from './oracle.ts'
 import { addStartCounts, emptyStartCounts, judgeStarts, type StartCounts, type StartViolation } from './outage-start.ts'
 import type { Page } from './pages.ts'
+import { addPastCounts, emptyPastCounts, judgePastOutages, type PastCounts, type PastViolation } from './past-duty.ts'
 import { type CrashCounts, emptyCrashCounts } from './probe-crashes.ts'
 import type { ProbeViolation } from './probe-promises.ts'
 import { Random } from './random.ts'
@@ -27,6 +28,7 @@ export type Violation =
   | ClockViolation
   | StampViolation
   | StartViolation
+  | PastViolation
   /** `flow_fault`: an error that no flow expects. */
   | { kind: 'stuck' | 'flow_fault'; atMs: number; what: string }
 
@@ -42,6 +44,8 @@ export type RunReport = {
   clock: ClockReport
   /** When outages began, by the incidents. */
   starts: StartCounts
+  /** Outages that were over before anybody heard of them. */
+  past: PastCounts
   /** Of probes, between what they wrote down and what they did. */
   probeCrashes: CrashCounts
   violations: Violation[]
@@ -73,6 +77,7 @@ export function beginReport(
     pages: { down: 0, past: 0, unconfirmed: 0 },
     clock,
     starts: emptyStartCounts(),
+    past: emptyPastCounts(),
     probeCrashes: emptyCrashCounts(),
     violations: [...clock.violations],
   }
@@ -96,6 +101,16 @@ export function accountForStarts(report: RunReport, world: World, troubles: read
   const { setting, tests, mail } = world
   const { counts, violations } = judgeStarts({ setting, troubles, pages, tests: tests.all, losses: mail.losses })
   addStartCounts(report.starts, counts)
+  report.violations.push(...violations)
+}
+
+/** Whether what was over before anybody heard of it was told of in a stretch that is over. */
+function accountForPast(report: RunReport, world: World, troubles: readonly Trouble[], outages: readonly OutageAccount[]): void {
+  const { setting, pages, withheld, tests, mail, coordinator, events } = world
+  const told = { pages, withheld, tests: tests.all, losses: mail.losses }
+  const known = { holders: coordinator.seats.all, endMs: events.nowMs }
+  const { counts, violations } = judgePastOutages({ setting, troubles, outages, ...told, ...known })
+  addPastCounts(report.past, counts)
   report.violations.push(...violations)
 }
 
@@ -129,6 +144,7 @@ export function simulate({ seed, years, weather, log }: RunOptions): RunReport {
       failedMails: world.failedMails,
     })
     accountForStarts(report, world, troubles, world.pages)
+    accountForPast(report, world, troubles, account.outages)
     report.violations.push(...stampFaultsIn(world, troubles))
     report.stretches += 1
     report.outages.push(...account.outages)

@@ -14,11 +14,11 @@ function play(batch: number, outages: boolean): { totals: Totals; faults: string
   const faults: string[] = []
   for (let index = 0; index < seedsPerBatch; index++) {
     const seed = BigInt(batch * 1000 + index)
-    const report = simulate({ seed, years, weather: { outages } })
+    const report = simulate({ seed, years, weather: { outages, away: outages } })
     addRun(totals, report)
     for (const { kind, what } of report.violations.filter(isFault)) {
       faults.push(
-        `${kind}: ${what}; npm run sim -- --seed ${seed} --seeds 1 --years ${years}${outages ? '' : ' --no-outages'} --log`,
+        `${kind}: ${what}; npm run sim -- --seed ${seed} --seeds 1 --years ${years}${outages ? ' --away' : ' --no-outages'} --log`,
       )
     }
   }
@@ -32,6 +32,7 @@ describe('240 fixed seeds', { timeout: 120_000 }, () => {
       const { totals, faults } = play(batch, true)
       expect(faults).toEqual([])
       expect(totals.outages.start).toBeGreaterThan(10)
+      expect(totals.past_outages_due).toBeGreaterThan(3)
     },
   )
 

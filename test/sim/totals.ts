@@ -2,6 +2,7 @@
 import { crashPoints } from './life.ts'
 import type { OutageAccount } from './oracle.ts'
 import { addStartCounts, emptyStartCounts, type StartCounts } from './outage-start.ts'
+import { addPastCounts, emptyPastCounts, type PastCounts } from './past-duty.ts'
 import { type CrashCounts, emptyCrashCounts } from './probe-crashes.ts'
 import type { RunReport, Violation } from './run.ts'
 
@@ -39,6 +40,11 @@ export type Totals = {
   intervals_wrong: number
   /** What was met besides, of which nothing is promised, or that is as wide as it need not be. */
   intervals: StartCounts
+  /** Outages that were over before anybody heard of them and had to be told of all the same, and those that were not. */
+  past_outages_due: number
+  past_outages_missed: number
+  /** Of these and the others, what was asked, and why nothing was. */
+  past_outages: PastCounts
   /** Probes that died between what they wrote down and what they did, by the point. */
   probe_crashes: CrashCounts
   /** Everything else that must not be: a probe that breaks its word, an all-clear in an outage, too few witnesses, a state that does not end. */
@@ -69,6 +75,9 @@ export const emptyTotals = (first: bigint, commit: string): Totals => ({
   intervals_checked: 0,
   intervals_wrong: 0,
   intervals: emptyStartCounts(),
+  past_outages_due: 0,
+  past_outages_missed: 0,
+  past_outages: emptyPastCounts(),
   probe_crashes: emptyCrashCounts(),
   other_violations: 0,
   stretches: 0,
@@ -90,6 +99,8 @@ export function addRun(totals: Totals, report: RunReport): void {
   totals.clock_bounds_beyond_drift += report.clock.beyondDrift
   totals.intervals_checked += report.starts.checked
   addStartCounts(totals.intervals, report.starts)
+  totals.past_outages_due += report.past.due
+  addPastCounts(totals.past_outages, report.past)
   for (const point of crashPoints) totals.probe_crashes[point] += report.probeCrashes[point]
   for (const outage of report.outages) addOutage(totals, outage)
   for (const violation of report.violations) addViolation(totals, violation)
@@ -112,6 +123,7 @@ function addViolation(totals: Totals, { kind }: Violation): void {
   else if (kind === 'duplicate_page') totals.duplicate_pages += 1
   else if (kind === 'clock_bound') totals.clock_bounds_wrong += 1
   else if (kind === 'wrong_start') totals.intervals_wrong += 1
+  else if (kind === 'past_missed') totals.past_outages_missed += 1
   else if (kind === 'coincidence') totals.coincidences += 1
   else if (kind === 'in_brownout') totals.brownout_pages += 1
   else totals.other_violations += 1

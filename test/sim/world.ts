@@ -12,6 +12,7 @@ import { KnownTests } from './known-tests.ts'
 import type { CrashPoint } from './life.ts'
 import { Links } from './links.ts'
 import { MailWorld } from './mail.ts'
+import type { Span } from './oracle.ts'
 import { carryOut, type JudgedEffect, type Page } from './pages.ts'
 import { SimProbe } from './probe.ts'
 import { ProbeCrashes } from './probe-crashes.ts'
@@ -42,6 +43,7 @@ export class World {
   readonly probes: SimProbe[]
   readonly coordinator: Coordination
   readonly pages: Page[] = []
+  readonly withheld: Span[] = []
   readonly watches: Watch[] = []
   readonly failedMails = new Set<string>()
   readonly returned: Returned[] = []
@@ -157,6 +159,7 @@ export class World {
     this.coordinator.fold()
     this.#forgetTests()
     this.pages.length = 0
+    this.withheld.length = 0
     this.watches.length = 0
     this.failedMails.clear()
     this.mail.responder.forget()
@@ -234,8 +237,10 @@ export class World {
 
   /** What its tests are taken for; those that were refused are none. */
   #known(probeId: string): void {
-    for (const { id, outcome, started_ms: startedMs } of this.coordinator.testsOf(probeId))
-      this.tests.told({ id, probeId, outcome, startedMs, toldMs: this.events.nowMs })
+    for (const { id, outcome, started_ms: startedMs, finished_ms } of this.coordinator.testsOf(probeId)) {
+      const tookMs = finished_ms - startedMs
+      this.tests.told({ id, probeId, outcome, startedMs, tookMs, toldMs: this.events.nowMs })
+    }
   }
 
   /** But for those that are taken as passed. */
@@ -264,7 +269,7 @@ export class World {
   }
 
   #carryOut(effect: JudgedEffect, votes: VoteView[]): void {
-    const said = carryOut(this.pages, effect, votes, this.events.nowMs)
+    const said = carryOut(this, effect, votes, this.events.nowMs)
     this.#note(() => said)
   }
 
