@@ -1,6 +1,15 @@
 /** The steps that each incident's escalation owed, by its policy and its log: when they were due, and when they were taken. */
 import { roundGapS } from '../../coordinator/core/escalation.ts'
-import { type History, type IncidentEvent, longestServed, type Policy, type SeenIncident, serviceTimes } from './history.ts'
+import {
+  type History,
+  type IncidentEvent,
+  type Interval,
+  intersect,
+  longestServed,
+  type Policy,
+  type SeenIncident,
+  serviceTimes,
+} from './history.ts'
 
 export type DueStep = {
   incident: SeenIncident
@@ -42,6 +51,7 @@ function stepsOfIncident(
   const begun = incident.kind === 'down' ? (events.find(({ type }) => type === 'confirmed') ?? events[0]) : undefined
   if (begun === undefined) return []
   const overMs = events.find(({ type, atMs }) => endings.includes(type) && atMs >= begun.atMs)?.atMs ?? endedMs
+  const able = intersect(service, goneTimes(events))
   const steps: DueStep[] = []
   let sinceMs = begun.atMs
   for (let round = 0; round <= policy.repeat; round++) {
@@ -50,12 +60,22 @@ function stepsOfIncident(
       const dueMs = round + step === 0 ? Math.max(askedMs, heldUntilMs(events)) : askedMs
       if (dueMs >= overMs) return steps
       const takenMs = events.find((event) => isStep(event, step, round))?.atMs ?? null
-      steps.push({ incident, step, round, dueMs, takenMs, servedMs: longestServed(service, dueMs, takenMs ?? overMs) })
+      steps.push({ incident, step, round, dueMs, takenMs, servedMs: longestServed(able, dueMs, takenMs ?? overMs) })
       if (takenMs === null) return steps
       sinceMs = takenMs
     }
   }
   return steps
+}
+
+/** Mail is gone, or nobody knows better: while it is back and only the all-clear waits, nobody is woken. */
+function goneTimes(events: readonly IncidentEvent[]): Interval[] {
+  const turns = events.filter(({ type }) => type === 'all_clear_waits' || type === 'fails_again')
+  const begins = [0, ...turns.flatMap(({ type, atMs }) => (type === 'fails_again' ? [atMs] : []))]
+  return begins.map((fromMs) => {
+    const back = turns.find(({ type, atMs }) => type === 'all_clear_waits' && atMs >= fromMs)
+    return { fromMs, toMs: back?.atMs ?? Number.POSITIVE_INFINITY }
+  })
 }
 
 const isStep = ({ type, detail }: IncidentEvent, step: number, round: number): boolean =>

@@ -157,6 +157,19 @@ describe('pages', () => {
     expect(spoiled({ pages })).toEqual(['an unmarked SMS came twice'])
   })
 
+  test.each([
+    ['fails again is taken then', 175_000, 176_000, []],
+    ['fails again is late', 140_000, 176_000, ['a due step was late']],
+  ])('a step that falls due while mail is back, and is taken after it %s', (_when, failsMs, takenMs, faults) => {
+    const [opened, first] = incident.events
+    const back = { type: 'all_clear_waits', atMs: 124_000, detail: {} }
+    const again = { type: 'fails_again', atMs: failsMs, detail: {} }
+    const taken = { type: 'paged', atMs: takenMs, detail: { step: 1, round: 0 } }
+    const events = [opened, first, back, again, taken] as IncidentEvent[]
+    const found = spoiled({ ...withIncident({ events, resolvedMs: null, flapping: true }) })
+    expect(found.filter((check) => check === 'a due step was late')).toEqual(faults)
+  })
+
   test('one that nobody hands over is late, and so nobody was told', () => {
     const rest = well.sms.filter(({ pageId }) => !['first', 'then'].includes(pageId))
     expect(spoiled({ sms: rest })).toEqual(['a page was late at the gateway', 'an incident was not told of'])
