@@ -4,7 +4,7 @@ import { witnesses } from './failure-domain.ts'
 import { allClearMs, isSeriesOver } from './flapping.ts'
 import { lastPass, settleUpTo, turn } from './suspicion.ts'
 import { isPass, staleAfterMs } from './verdict.ts'
-import { type CastVote, castVote, isAbsent, tallyVotes, testsItself, testsSince, viewOf } from './votes.ts'
+import { type CastVote, isAbsent, tallyVotes, testsItself, testsSince, viewOf, votesSince } from './votes.ts'
 
 /** After the first sign of recovery the others are asked at once, but not more often than this. */
 const recoveryAskMs = 10_000
@@ -16,8 +16,7 @@ export function judgeIncident(
   evidence: Evidence,
   nowMs: number,
 ): Judgement {
-  const planned = evidence.vantages.filter((vantage) => vantage.planned)
-  const votes = planned.map((vantage) => castVote(vantage, incident.opened_ms, null, rules, nowMs))
+  const votes = votesSince(incident.opened_ms, rules, evidence, nowMs)
   const views = votes.map(viewOf)
   const heard = votes.filter((vote) => !staysAway(vote, rules, evidence, nowMs))
   const well_since_ms = recovered(heard, incident.opened_ms, rules) ? (incident.well_since_ms ?? nowMs) : null

@@ -10,7 +10,7 @@ import { settledMs } from './question.ts'
 import { quorumFails } from './quorum.ts'
 import { isRetestAwaited, lastGoodMs, openSuspicion, settleKnown, settleUpTo } from './suspicion.ts'
 import { isFailure, isPass, type TestFact, verdictOf } from './verdict.ts'
-import { type CastVote, castVote, hardFailureLasted, isStale, suspicionVotes, tallyVotes, viewOf } from './votes.ts'
+import { type CastVote, hardFailureLasted, isStale, plannedOf, suspicionVotes, tallyVotes, viewOf, votesSince } from './votes.ts'
 
 /** A result that is told of so long after its test ended tells of the past. */
 const lateNewsMs = 60_000
@@ -114,8 +114,7 @@ function pastIncident(
  * yet. That one vantage passes all the time ends none while a quorum fails.
  */
 function firstPassMs(decidedMs: number, rules: MonitorRules, evidence: Evidence): number | null {
-  const tests = evidence.vantages
-    .filter(({ planned }) => planned)
+  const tests = plannedOf(evidence)
     .flatMap((vantage) => vantage.tests)
     .filter(({ started_ms }) => started_ms >= decidedMs)
     .toSorted((a, b) => a.finished_ms - b.finished_ms)
@@ -140,9 +139,6 @@ function lastFailMs(sinceMs: number, endedMs: number, { vantages }: Evidence, no
   )
   return Math.max(sinceMs, ...starts)
 }
-
-const votesSince = (sinceMs: number, rules: MonitorRules, { vantages }: Evidence, nowMs: number): CastVote[] =>
-  vantages.filter(({ planned }) => planned).map((vantage) => castVote(vantage, sinceMs, null, rules, nowMs))
 
 /**
  * Failures were told of late, and nothing is suspected now, or an outage lasts that began after them. They are kept until what they tell

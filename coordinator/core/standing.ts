@@ -8,7 +8,7 @@ import { hedge } from './hedge.ts'
 import { judgeLateNews } from './past-outage.ts'
 import { lastGoodMs, newIncident, turn } from './suspicion.ts'
 import { staleAfterMs, standingVerdict, type Verdict, verdictOf } from './verdict.ts'
-import { castVote, viewOf } from './votes.ts'
+import { castVote, plannedOf, viewOf } from './votes.ts'
 
 /** No suspicion: what the standing verdicts say, and whether there are enough of them. */
 export function judgeStanding(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Judgement {
@@ -62,8 +62,6 @@ function quorumIsFreshUntil(
   return untilMs[rules.quorum - 1] ?? filledUntilMs
 }
 
-const plannedOf = ({ vantages }: Evidence): VantageEvidence[] => vantages.filter(({ planned }) => planned)
-
 function byWitness(planned: readonly VantageEvidence[]): VantageEvidence[][] {
   const group = witnesses(planned.map((vantage) => vantage.domain))
   return [...Map.groupBy(planned, (vantage) => group[planned.indexOf(vantage)]).values()]
@@ -85,11 +83,12 @@ function standingWitnesses(rules: MonitorRules, evidence: Evidence, graceFromMs:
  * When the vantage last said anything about the customer's mail. A test that abstains (our address is refused, the test was not run, the
  * probe is not proven) says nothing: from the last mail that passed such a vantage has one period more, as a single one is no silence.
  */
-function lastWordMs(vantage: VantageEvidence, rules: MonitorRules, nowMs: number): number {
-  const [newest] = vantage.tests
-  if (newest === undefined) return 0
-  return saysNothing(vantage, nowMs) ? (vantage.passed_ms ?? 0) + rules.period_s * 1000 : newest.finished_ms
-}
+const lastWordMs = (vantage: VantageEvidence, rules: MonitorRules, nowMs: number): number =>
+  (toldMs(vantage, nowMs) ?? 0) + (saysNothing(vantage, nowMs) ? rules.period_s * 1000 : 0)
+
+/** When its last telling test ended, or where it says nothing, when the last mail that passed was sent; null: none is known. */
+const toldMs = (vantage: VantageEvidence, nowMs: number): number | null =>
+  (saysNothing(vantage, nowMs) ? vantage.passed_ms : vantage.tests[0]?.finished_ms) ?? null
 
 const saysNothing = (vantage: VantageEvidence, nowMs: number): boolean =>
   vantage.tests[0] !== undefined && verdictOf(vantage.tests[0], vantage, nowMs).verdict === 'abstain'
@@ -128,8 +127,7 @@ function judgeSilence(
  * since it was assigned.
  */
 function silentSinceMs(planned: readonly VantageEvidence[], rules: MonitorRules, nowMs: number): number {
-  const heardMs = (vantage: VantageEvidence): number =>
-    (saysNothing(vantage, nowMs) ? vantage.passed_ms : vantage.tests[0]?.finished_ms) ?? vantage.assigned_ms
+  const heardMs = (vantage: VantageEvidence): number => toldMs(vantage, nowMs) ?? vantage.assigned_ms
   const heard = byWitness(planned)
     .map((vantages) => Math.max(...vantages.map(heardMs)))
     .toSorted((a, b) => b - a)

@@ -1,5 +1,5 @@
 /** Who votes, and how: one vote a vantage, by its latest test of those that were sent late enough (DESIGN 3.3). */
-import type { MonitorRules, Suspicion, VantageEvidence, VoteView } from './evidence.ts'
+import type { Evidence, MonitorRules, Suspicion, VantageEvidence, VoteView } from './evidence.ts'
 import { type Ballot, decide, type Quorum, type Tally, tally } from './quorum.ts'
 import { isHardFailure, staleAfterMs, type TestFact, verdictOf } from './verdict.ts'
 
@@ -68,6 +68,14 @@ export function suspicionVotes(
     .map((vantage) => castVote(vantage, suspicion.since_ms, suspectedTest(vantage, suspicion, rules), rules, nowMs))
     .filter((vote) => !isAbsent(vote) || suspicion.substitutes[vote.probe_id] === undefined)
 }
+
+/** Those that hold an assignment of the monitor; who stands in for a lost one is none of them. */
+export const plannedOf = ({ vantages }: Pick<Evidence, 'vantages'>): VantageEvidence[] =>
+  vantages.filter(({ planned }) => planned)
+
+/** The votes of the planned vantages by what they have sent since then, each failure by itself. */
+export const votesSince = (sinceMs: number, rules: MonitorRules, evidence: Evidence, nowMs: number): CastVote[] =>
+  plannedOf(evidence).map((vantage) => castVote(vantage, sinceMs, null, rules, nowMs))
 
 /** In mode `seed` the suspecting vantage speaks only after its own re-test; in the others one failure each will do. */
 function suspectedTest(vantage: VantageEvidence, suspicion: Suspicion, rules: MonitorRules): TestFact | null {

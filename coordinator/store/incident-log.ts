@@ -117,7 +117,8 @@ export async function confirmIncident(
 ): Promise<void> {
   await sql`
     update incidents set kind = 'down', down_at = now(), acknowledged_at = null, acknowledged_by = null, since_at = ${incident.since_at},
-      last_good_at = coalesce(${incident.last_good_at}, last_good_at), flapping = ${incident.flapping}, cause = ${sql.json(incident.cause)}, vantages = ${sql.json(incident.vantages)}
+      last_good_at = coalesce(${incident.last_good_at}, last_good_at), flapping = ${incident.flapping},
+      cause = ${sql.json(incident.cause)}, vantages = ${sql.json(incident.vantages)}
     where customer_id = ${incident.customer_id} and id = ${incident.id}`
 }
 
@@ -187,9 +188,14 @@ export async function holdStep(
     where customer_id = ${customerId} and id = ${incidentId}`
 }
 
+/** Incidents with what their pages need to know of the monitor. */
+const incidentRows = (sql: Sql) => sql`
+  select i.*, m.name as monitor_name, m.open_period_s, m.slow_s, m.timeout_s
+  from incidents i join monitors m on m.customer_id = i.customer_id and m.id = i.monitor_id`
+
 export async function readIncident(sql: Sql, customerId: string, incidentId: string): Promise<IncidentRow | null> {
   const [row] = await sql<IncidentRow[]>`
-    select i.*, m.name as monitor_name, m.open_period_s, m.slow_s, m.timeout_s from incidents i join monitors m on m.customer_id = i.customer_id and m.id = i.monitor_id
+    ${incidentRows(sql)}
     where i.customer_id = ${customerId} and i.id = ${incidentId}`
   return row ?? null
 }
@@ -205,7 +211,7 @@ const mailIsGone = (sql: Sql) => sql`
  */
 export async function claimDueStep(sql: Sql): Promise<IncidentRow | null> {
   const [row] = await sql<IncidentRow[]>`
-    select i.*, m.name as monitor_name, m.open_period_s, m.slow_s, m.timeout_s from incidents i join monitors m on m.customer_id = i.customer_id and m.id = i.monitor_id
+    ${incidentRows(sql)}
     where i.next_step_at <= now() and i.resolved_at is null and m.deleted_at is null and ${mailIsGone(sql)}
     order by i.next_step_at limit 1 for no key update of i skip locked`
   return row ?? null

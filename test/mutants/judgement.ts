@@ -288,8 +288,8 @@ export const incidentMutants: Mutant[] = [
   {
     name: 'recovery-by-an-earlier-test',
     file: 'coordinator/core/incident.ts',
-    find: 'castVote(vantage, incident.opened_ms, null, rules, nowMs)',
-    replace: 'castVote(vantage, incident.since_ms, null, rules, nowMs)',
+    find: 'votesSince(incident.opened_ms, rules, evidence, nowMs)',
+    replace: 'votesSince(incident.since_ms, rules, evidence, nowMs)',
     why: 'Only tests sent after the incident opened can end it.',
     caughtBy: { file: evidence, test: 'an open incident > is not resolved by tests sent before it was opened' },
   },
