@@ -96,8 +96,16 @@ export type MonitorState = {
   settled_all_ms: number
   /** By probe, of the vantages whose address the target refuses by policy (blocked.ts): since when, and the newest such test. */
   blocked: Record<string, { since_ms: number; test_id: string }>
-  /** Failures were told of late (past-outage.ts): since when that is known. */
-  late: { seen_ms: number } | null
+  /** Failures were told of late (past-outage.ts), and more such news may be out. */
+  late: LateNews | null
+}
+
+export type LateNews = {
+  seen_ms: number
+  /** As it was then: what has been told of since settles its own failures, and no earlier ones that are heard of later. */
+  settled_all_ms: number
+  /** The outages that were told of since then: what failed in them is theirs, whoever tells of it. */
+  told: { since_ms: number; ended_ms: number }[]
 }
 
 export type JudgementReason =

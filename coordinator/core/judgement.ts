@@ -9,7 +9,7 @@ import { findBlocked } from './blocked.ts'
 import type { Evidence, Judgement, MonitorRules, MonitorState, OpenIncident, Suspicion } from './evidence.ts'
 import { withNotices } from './flapping.ts'
 import { judgeIncident } from './incident.ts'
-import { judgeLateNews, type PastOutage, tellPastOutages, withLateNews } from './past-outage.ts'
+import { judgeLateNews, moreMayBeTold, type PastOutage, tellPastOutages, withLateNews } from './past-outage.ts'
 import { judgeStanding } from './standing.ts'
 import { judgeSuspicion, openSuspicion, turn } from './suspicion.ts'
 import { isPass } from './verdict.ts'
@@ -76,7 +76,7 @@ export function judgeInTurns(
 
 function judgeOnce(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Judgement {
   if (!state.watched) return judgePending(state, evidence, nowMs)
-  const aware = withLateNews(state, evidence, nowMs)
+  const aware = withLateNews(state, rules, evidence, nowMs)
   if (aware.incident?.kind === 'down') return judgeLasting(aware, aware.incident, rules, evidence, nowMs)
   const suspicion = state.suspicion ?? openSuspicion(state, rules, evidence, nowMs)
   if (suspicion === null) return judgeStanding(aware, rules, evidence, nowMs)
@@ -84,7 +84,7 @@ function judgeOnce(state: MonitorState, rules: MonitorRules, evidence: Evidence,
   const { incident } = judgement.state
   if (incident?.kind === 'down') return declared(judgement, incident, aware, suspicion, rules, evidence, nowMs)
   const isSettled = judgement.state.suspicion === null && incident === null
-  return isSettled ? withPastOutages(judgement, state, rules, evidence, nowMs) : judgement
+  return isSettled ? withPastOutages(judgement, aware, rules, evidence, nowMs) : judgement
 }
 
 /** The question is answered: mail returns. What was told of late may show that it did not, before. */
@@ -99,10 +99,12 @@ function withPastOutages(
   const known = withNotices(evidence, judgement.effects, nowMs)
   const told = tellPastOutages(before, rules, known, nowMs, isToTell)
   const settled_all_ms = Math.max(judgement.state.settled_all_ms, told.state.settled_all_ms)
+  // Who is away may have met another, earlier one; after an incident nothing is waited for any more.
+  const late = before.incident?.kind !== 'down' && moreMayBeTold(told.state, rules, evidence, nowMs) ? told.state.late : null
   const reason = told.effects.length > 0 && before.incident?.kind !== 'down' ? 'over_before_heard' : judgement.state.reason
   return {
     ...judgement,
-    state: { ...judgement.state, settled_all_ms, reason, late: null },
+    state: { ...judgement.state, settled_all_ms, reason, late },
     effects: [...judgement.effects, ...told.effects],
   }
 }
@@ -155,7 +157,7 @@ const earliest = (...times: (number | null)[]): number | null => {
 
 /** Somebody ended the incident by hand: what was known of it opens no new one. */
 export function resolveByHand(state: MonitorState, nowMs: number): MonitorState {
-  const ended = { ...state, incident: null, suspicion: null, hedge: null, settled_all_ms: nowMs }
+  const ended = { ...state, incident: null, suspicion: null, hedge: null, late: null, settled_all_ms: nowMs }
   return turn(ended, 'up', 'resolved_by_hand', nowMs)
 }
 

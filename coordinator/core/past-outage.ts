@@ -3,7 +3,7 @@
  * quorum that failed then and of mail that returns now. It is opened and resolved in one commit, with one notice (DESIGN 3.3).
  */
 import { answerMs } from './asking.ts'
-import type { Effect, Evidence, MonitorRules, MonitorState, VantageEvidence } from './evidence.ts'
+import type { Effect, Evidence, LateNews, MonitorRules, MonitorState, VantageEvidence } from './evidence.ts'
 import { isSeries, withNotices } from './flapping.ts'
 import { recovered } from './incident.ts'
 import { settledMs } from './question.ts'
@@ -20,9 +20,22 @@ export const isLateNews = (finishedMs: number, nowMs: number): boolean => finish
 export type PastOutage = { since_ms: number; decided_ms: number; votes: CastVote[] }
 
 const unsettledFailures = (state: MonitorState, vantage: VantageEvidence): TestFact[] => {
-  const afterMs = settledMs(state, vantage)
-  return vantage.tests.filter(({ outcome, started_ms }) => isFailure(outcome) && started_ms > afterMs)
+  const afterMs = settledMs(asBeforeNews(state), vantage)
+  return vantage.tests.filter((test) => isFailure(test.outcome) && test.started_ms > afterMs && !isTold(state, test))
 }
+
+const asBeforeNews = (state: MonitorState): MonitorState => ({
+  ...state,
+  settled_all_ms: state.late?.settled_all_ms ?? state.settled_all_ms,
+})
+
+const withoutTold = (state: MonitorState, vantage: VantageEvidence): VantageEvidence => ({
+  ...vantage,
+  tests: vantage.tests.filter((test) => !(isFailure(test.outcome) && isTold(state, test))),
+})
+
+const isTold = ({ late }: MonitorState, { started_ms }: TestFact): boolean =>
+  late?.told.some(({ since_ms, ended_ms }) => started_ms >= since_ms && started_ms <= ended_ms) ?? false
 
 /** Failures were told of late, and some that were sent before that moment are not settled. */
 const hasLateNews = (state: MonitorState, { vantages, late_since_ms }: Evidence, beforeMs = Number.POSITIVE_INFINITY): boolean =>
@@ -30,20 +43,33 @@ const hasLateNews = (state: MonitorState, { vantages, late_since_ms }: Evidence,
   vantages.some((vantage) => unsettledFailures(state, vantage).some(({ started_ms }) => started_ms < beforeMs))
 
 /** The state with what is known of late news, and since when. While an outage lasts, only what came before it can be another one. */
-export function withLateNews(state: MonitorState, evidence: Evidence, nowMs: number): MonitorState {
-  const beforeMs = state.incident?.kind === 'down' ? state.incident.since_ms : undefined
-  return { ...state, late: hasLateNews(state, evidence, beforeMs) ? (state.late ?? { seen_ms: nowMs }) : null }
+export function withLateNews(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): MonitorState {
+  const { settled_all_ms, incident, late } = state
+  const beforeMs = incident?.kind === 'down' ? incident.since_ms : undefined
+  if (hasLateNews(state, evidence, beforeMs)) return { ...state, late: late ?? { seen_ms: nowMs, settled_all_ms, told: [] } }
+  return moreMayBeTold(state, rules, evidence, nowMs) ? state : { ...state, late: null }
 }
+
+/** Who is away, or back and has said nothing of the present yet, may have met what was told of, and what nobody else did. */
+export const moreMayBeTold = ({ late }: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): boolean =>
+  late !== null &&
+  late.told.length > 0 &&
+  (newsIsOut(evidence) ||
+    plannedOf(evidence).some(({ tests: [newest] }) => newest !== undefined && isStale(newest, rules, nowMs)))
+
+const newsIsOut = ({ vantages }: Evidence): boolean => vantages.some(({ planned, lost }) => planned && lost)
 
 /** The first moment at which what is known now would have been a quorum, of the failures that are not settled; null: at none. */
 export function findPastOutage(state: MonitorState, rules: MonitorRules, evidence: Evidence): PastOutage | null {
   if (!hasLateNews(state, evidence)) return null
+  const asked = asBeforeNews(state)
+  const untold = { ...evidence, vantages: evidence.vantages.map((vantage) => withoutTold(state, vantage)) }
   const failing = evidence.vantages.map((vantage) => unsettledFailures(state, vantage)).filter(({ length }) => length > 0)
   if (failing.length < rules.quorum) return null
   const moments = failing.flatMap((tests) => tests.map(({ finished_ms }) => finished_ms)).toSorted((a, b) => a - b)
   for (const atMs of moments) {
-    const past = asOf(evidence, atMs)
-    const suspicion = openSuspicion(state, rules, past, atMs)
+    const past = asOf(untold, atMs)
+    const suspicion = openSuspicion(asked, rules, past, atMs)
     if (suspicion === null) continue
     const votes = suspicionVotes(past.vantages, suspicion, rules, atMs)
     const believed = hardFailureLasted(votes, suspicion.since_ms, rules) && !isRetestAwaited(votes, suspicion)
@@ -70,7 +96,7 @@ function asOf(evidence: Evidence, atMs: number): Evidence {
 
 /**
  * Those that were over, in order, each opened and resolved at once. `isToTell`: in what is known it has ended, and nothing of it is out
- * any more. Each settles the failures until its end, so that they become fewer with each.
+ * any more. Each takes its failures with it, so that they become fewer with each.
  */
 export function tellPastOutages(
   state: MonitorState,
@@ -85,12 +111,21 @@ export function tellPastOutages(
     if (past === null) return told
     const known = withNotices(evidence, told.effects, nowMs)
     const effect = pastIncident(past, rules, known, nowMs)
-    if (!isToTell(past, effect.ended_ms)) return told
-    told.effects.push(effect)
-    // What is still to come of it, from vantages that are heard later, is the same outage.
-    told.state = { ...told.state, settled_all_ms: Math.max(told.state.settled_all_ms, effect.ended_ms, past.decided_ms) }
+    const span = { since_ms: past.since_ms, ended_ms: Math.max(effect.ended_ms, past.decided_ms) }
+    // What is still to come of one that was told of, from vantages that are heard later, is the same outage.
+    const isMore = told.state.late?.told.some((other) => span.since_ms <= other.ended_ms && span.ended_ms >= other.since_ms)
+    if (!isMore && !isToTell(past, effect.ended_ms)) return told
+    if (!isMore) told.effects.push(effect)
+    told.state = withTold(told.state, span)
   }
 }
+
+/** Nothing that was sent until its end is suspected any more; an earlier outage may still be found in it. */
+const withTold = (state: MonitorState, span: LateNews['told'][number]): MonitorState => ({
+  ...state,
+  settled_all_ms: Math.max(state.settled_all_ms, span.ended_ms),
+  late: state.late === null ? null : { ...state.late, told: [...state.late.told, span] },
+})
 
 function pastIncident(
   { since_ms, decided_ms, votes }: PastOutage,
@@ -163,11 +198,10 @@ export function judgeLateNews(
     nowMs,
     (past, endedMs) => isPast(past, endedMs) && (nowMs >= givenUpMs || !isBeingTold(past, rules, evidence, nowMs)),
   )
-  const next = withLateNews(told, evidence, nowMs)
+  const next = withLateNews(told, rules, evidence, nowMs)
   if (next.late === null) return { state: next, effects, wake_ms: null }
-  const newsIsOut = evidence.vantages.some(({ planned, lost }) => planned && lost)
   const isAwaited = lasting === null && findPastOutage(next, rules, evidence) !== null
-  if (isAwaited || newsIsOut || nowMs < givenUpMs)
+  if (isAwaited || newsIsOut(evidence) || nowMs < givenUpMs)
     return { state: next, effects, wake_ms: Math.max(givenUpMs, nowMs + lookAgainMs) }
   const settled = lasting === null ? settleKnown(next, evidence) : settleUpTo(lasting.since_ms - 1, next, evidence)
   return { state: { ...settled, late: null }, effects, wake_ms: null }

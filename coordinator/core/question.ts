@@ -9,8 +9,10 @@ import { isHardFailure, type TestFact } from './verdict.ts'
 import { beganToFail } from './votes.ts'
 
 /** Vantages' tests that started up to here have been judged, and ask nothing any more. */
-export const settledMs = (state: MonitorState, { probe_id }: VantageEvidence): number =>
-  Math.max(state.settled_all_ms, state.settled[probe_id] ?? 0)
+export const settledMs = (
+  { settled, settled_all_ms }: Pick<MonitorState, 'settled' | 'settled_all_ms'>,
+  { probe_id }: VantageEvidence,
+): number => Math.max(settled_all_ms, settled[probe_id] ?? 0)
 
 /** The oldest first; each with what was asked since its first failing test. */
 export function otherQuestions(

@@ -34,8 +34,6 @@ export type PastCounts = {
   missed: number
   /** Due, and nobody was woken because the hour had its notices. */
   withheld: number
-  /** Due, and lost: a later one of the same absence was told of before all of it had arrived, and settled it. A known fault of the product. */
-  overtaken: number
   unasked: Record<Unasked, number>
 }
 
@@ -59,7 +57,6 @@ export const emptyPastCounts = (): PastCounts => ({
   due: 0,
   missed: 0,
   withheld: 0,
-  overtaken: 0,
   unasked: {
     ...{ seen: 0, heard_meanwhile: 0, too_little: 0, replaced: 0, own_side: 0 },
     ...{ other_failures: 0, too_many_tests: 0, disturbed: 0, cut_short: 0 },
@@ -67,7 +64,7 @@ export const emptyPastCounts = (): PastCounts => ({
 })
 
 export function addPastCounts(into: PastCounts, counts: PastCounts): void {
-  for (const name of ['due', 'missed', 'withheld', 'overtaken'] as const) into[name] += counts[name]
+  for (const name of ['due', 'missed', 'withheld'] as const) into[name] += counts[name]
   for (const why of unasked) into.unasked[why] += counts.unasked[why]
 }
 
@@ -83,7 +80,6 @@ export function judgePastOutages(history: PastHistory): { counts: PastCounts; vi
     counts.due += 1
     if (history.pages.some((page) => covers(page, outage, asked))) continue
     if (history.withheld.some((span) => overlap(span, outage))) counts.withheld += 1
-    else if (isOvertaken(history, outage, asked)) counts.overtaken += 1
     else {
       counts.missed += 1
       violations.push({ kind: 'past_missed', atMs: outage.fromMs, what: missing(outage, asked) })
@@ -155,10 +151,6 @@ const isPassedAgain = (tests: readonly KnownTest[], failure: KnownTest, first: K
     ({ probeId, outcome, beganMs, endedMs }) =>
       probeId === failure.probeId && returned.includes(outcome) && beganMs >= failure.endedMs && endedMs <= first.beganMs,
   )
-
-/** One that is told of settles all failures until its end, also those from before it that are heard of later. */
-const isOvertaken = ({ pages }: PastHistory, { toMs }: Span, { arrivedMs }: Due): boolean =>
-  pages.some(({ kind, sinceMs, atMs }) => kind === 'past' && sinceMs > toMs - slackMs && atMs < arrivedMs)
 
 const isCut = (trouble: Trouble): boolean =>
   trouble.kind === 'coordinator' || (trouble.kind === 'link' && trouble.direction === 'both')
