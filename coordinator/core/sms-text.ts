@@ -26,17 +26,33 @@ export function shortTime(wallMs: number): string {
 }
 
 export function downText(facts: PageFacts): string {
-  const passing = facts.passing_regions.length === 0 ? '' : `; ${regions(facts.passing_regions)} ok`
+  if (facts.flapping) return unstableText(facts)
   return compose([
-    fixed(facts.flapping ? 'UNSTABLE ' : 'DOWN '),
+    fixed('DOWN '),
     name(facts),
-    fixed(`${facts.flapping ? ', gone' : ''} since ${shortTime(facts.since_ms)}: `),
+    fixed(` since ${shortTime(facts.since_ms)}: `),
     flexible(facts.cause, 54),
     fixed('. Agreed: '),
-    flexible(regions(facts.failing_regions) + passing, 20),
+    flexible(agreed(facts), 20),
     code(facts),
   ])
 }
+
+/** Whoever reads it has had two notices within the hour, with the cause: that the next word takes its time is news. */
+const unstableText = (facts: PageFacts): string =>
+  compose([
+    fixed('UNSTABLE '),
+    name(facts),
+    fixed(`, gone since ${shortTime(facts.since_ms)}: `),
+    flexible(facts.cause, 42),
+    fixed('. Agreed: '),
+    flexible(agreed(facts), 10),
+    fixed('. UP if steady 30 min'),
+    code(facts),
+  ])
+
+const agreed = ({ failing_regions, passing_regions }: PageFacts): string =>
+  regions(failing_regions) + (passing_regions.length === 0 ? '' : `; ${regions(passing_regions)} ok`)
 
 export function resolvedText(facts: PageFacts & { resolved_ms: number }): string {
   return compose([

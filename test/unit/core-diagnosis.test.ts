@@ -255,7 +255,7 @@ describe('the SMS of a cause', () => {
   const anHour = 3_600_000
   const texts: [string, number, (facts: PageFacts) => string, Partial<VoteView>][] = [
     ['DOWN', 10, downText, {}],
-    ['UNSTABLE', 10, (facts) => downText({ ...facts, flapping: true }), {}],
+    ['UNSTABLE', 6, (facts) => downText({ ...facts, flapping: true }), {}],
     ['WAS DOWN', 3, (facts) => pastText({ ...facts, ended_ms: facts.since_ms + 23 * anHour + 59 * 60_000 }), {}],
     ['UNCONFIRMED', 10, unconfirmedText, {}],
     ['UNCONFIRMED', 6, unconfirmedText, { vote: 'abstain', reason: 'probe_unproven' }],

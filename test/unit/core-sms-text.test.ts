@@ -52,7 +52,7 @@ describe('the text of a page', () => {
     ],
     [
       downText({ ...facts, flapping: true }),
-      'UNSTABLE Mail of Example, gone since 03:12 UTC 24 Nov: mail accepted, not back in 10 min. Agreed: eu, us; ap ok. Code K7QX',
+      'UNSTABLE Mail of Example, gone since 03:12 UTC 24 Nov: mail accepted, not back in 10 min. Agreed: eu, us; ap ok. UP if steady 30 min. Code K7QX',
     ],
     [
       pastText({ ...facts, ended_ms: facts.resolved_ms }),
