@@ -44,11 +44,14 @@ const hasLateNews = (state: MonitorState, { vantages, late_since_ms }: Evidence,
 
 /** The state with what is known of late news, and since when. While an outage lasts, only what came before it can be another one. */
 export function withLateNews(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): MonitorState {
-  const { settled_all_ms, incident, late } = state
-  const beforeMs = incident?.kind === 'down' ? incident.since_ms : undefined
-  if (hasLateNews(state, evidence, beforeMs)) return { ...state, late: late ?? { seen_ms: nowMs, settled_all_ms, told: [] } }
+  const { settled_all_ms, late } = state
+  if (hasLateNews(state, evidence, lastingSinceMs(state)))
+    return { ...state, late: late ?? { seen_ms: nowMs, settled_all_ms, told: [] } }
   return moreMayBeTold(state, rules, evidence, nowMs) ? state : { ...state, late: null }
 }
+
+const lastingSinceMs = ({ incident }: MonitorState): number =>
+  incident?.kind === 'down' ? incident.since_ms : Number.POSITIVE_INFINITY
 
 /** Who is away, or back and has said nothing of the present yet, may have met what was told of, and what nobody else did. */
 export const moreMayBeTold = ({ late }: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): boolean =>
@@ -110,7 +113,7 @@ export function tellPastOutages(
     const past = findPastOutage(told.state, rules, evidence)
     if (past === null) return told
     const known = withNotices(evidence, told.effects, nowMs)
-    const effect = pastIncident(past, rules, known, nowMs)
+    const effect = pastIncident(past, lastingSinceMs(told.state), rules, known, nowMs)
     const span = { since_ms: past.since_ms, ended_ms: Math.max(effect.ended_ms, past.decided_ms) }
     // What is still to come of one that was told of, from vantages that are heard later, is the same outage.
     const isMore = told.state.late?.told.some((other) => span.since_ms <= other.ended_ms && span.ended_ms >= other.since_ms)
@@ -129,11 +132,12 @@ const withTold = (state: MonitorState, span: LateNews['told'][number]): MonitorS
 
 function pastIncident(
   { since_ms, decided_ms, votes }: PastOutage,
+  nextSinceMs: number,
   rules: MonitorRules,
   evidence: Evidence,
   nowMs: number,
 ): Extract<Effect, { kind: 'past_incident' }> {
-  const first_pass_ms = firstPassMs(decided_ms, rules, evidence)
+  const first_pass_ms = firstPassMs(decided_ms, rules, sentBefore(nextSinceMs, evidence))
   const ended_ms = Math.min(nowMs, first_pass_ms ?? nowMs)
   const last_good_ms = lastGoodMs(evidence, since_ms)
   const last_fail_ms = lastFailMs(since_ms, ended_ms, evidence, nowMs)
@@ -143,6 +147,18 @@ function pastIncident(
     votes: votes.map(viewOf),
   }
 }
+
+/**
+ * What the outage that goes on has lost is its own: the mail that came back before it ends this one, also where an incident would have
+ * waited for more of them.
+ */
+const sentBefore = (beforeMs: number, evidence: Evidence): Evidence => ({
+  ...evidence,
+  vantages: evidence.vantages.map((vantage) => ({
+    ...vantage,
+    tests: vantage.tests.filter(({ started_ms }) => started_ms < beforeMs),
+  })),
+})
 
 /**
  * The start of the first pass after which no quorum lost what was sent later, until an incident would have ended; null: there is none

@@ -112,6 +112,14 @@ export const noticeMutants: Mutant[] = [
     caughtBy: { file: transcripts, test: 'past-outage > whose witnesses are heard after a later one was told of' },
   },
   {
+    name: 'past-outage-ends-in-the-next',
+    file: 'coordinator/core/past-outage.ts',
+    find: 'sentBefore(nextSinceMs, evidence))',
+    replace: 'evidence)',
+    why: 'An outage that goes on is no reason to leave out the one before it.',
+    caughtBy: { file: transcripts, test: 'past-outage > that one vantage saw, with one pass before another that goes on' },
+  },
+  {
     name: 'past-outage-swallowed',
     file: 'coordinator/core/judgement.ts',
     find: 'judgeLateNews({ ...before, incident }, rules, evidence, nowMs)',
