@@ -162,6 +162,14 @@ describe('the oracle of outages that were over', () => {
     },
     { what: 'and with it does', history: { setting: inSeed, pages: [] }, says: missed },
     {
+      what: 'nor with one that came when the failure was old',
+      history: {
+        setting: inSeed,
+        tests: [one, other, tested('again', 'probe-0', one.endedMs + 21 * minuteMs)],
+      },
+      says: notAsked('too_little'),
+    },
+    {
       what: 'nor of hard failures that did not last',
       history: { tests: [refusedAt(one), refusedAt(soon)] },
       says: notAsked('too_little'),

@@ -174,8 +174,8 @@ const isSeated = ({ holders, troubles }: PastHistory, { probeId: id }: KnownTest
   holders.some(({ probeId, assignedMs }) => probeId === id && assignedMs < Math.min(...troubles.map(({ fromMs }) => fromMs)))
 
 /**
- * The first moment by which as many witnesses as a quorum had lost what shows an outage, by those tests that count; null: there is none. It holds
- * whichever failure opened the question: one that does not count may have.
+ * The first moment by which as many witnesses as a quorum had lost what shows an outage, by those tests that count; null: there is none. What
+ * confirms a failure does so while that is no older than a vote may be. It holds whichever failure opened the question: one that does not count may have.
  */
 function shown(
   { setting, tests }: PastHistory,
@@ -192,11 +192,13 @@ function shown(
   const moment = counted.find(({ endedMs: decidedMs }) => {
     const known = tests.filter(({ beganMs, endedMs }) => beganMs >= sinceMs && endedMs <= decidedMs)
     if (known.some(({ outcome }) => returned.includes(outcome))) return false
-    const failing = latestOf(known, decidedMs - (rules.period_s + rules.timeout_s) * 1000).filter((test) =>
-      counted.includes(test),
-    )
-    const isConfirmed = (opener: KnownTest) =>
-      known.some((test) => test.probeId === opener.probeId && counted.includes(test) && test.beganMs >= opener.endedMs)
+    const freshMs = decidedMs - (rules.period_s + rules.timeout_s) * 1000
+    const failing = latestOf(known, freshMs).filter((test) => counted.includes(test))
+    const confirms = (test: KnownTest) => known.includes(test) && counted.includes(test)
+    const isConfirmed = ({ probeId, beganMs }: KnownTest) => {
+      const own = met.filter((test) => test.probeId === probeId && test.beganMs >= beganMs && test.endedMs >= freshMs)
+      return own.some(({ endedMs }) => own.some((test) => test.beganMs >= endedMs && confirms(test)))
+    }
     const lasted = failing.some(
       ({ outcome, beganMs }) => outcome === 'timeout' || beganMs >= sinceMs + rules.hard_confirm_s * 1000 + slackMs,
     )
