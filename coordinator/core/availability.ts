@@ -29,7 +29,7 @@ export function outageBounds(incident: Omit<Incident, 'kind' | 'opened_ms'>): Ou
   const ended = resolved_ms !== null
   return {
     // A good test that was sent after the first failing one says nothing of the beginning.
-    earliest_start_ms: last_good_ms === null ? null : Math.min(last_good_ms, since_ms),
+    earliest_start_ms: last_good_ms !== null && last_good_ms < since_ms ? last_good_ms : null,
     latest_start_ms: since_ms,
     earliest_end_ms: ended ? Math.max(last_fail_ms ?? since_ms, since_ms) : null,
     // Ended by hand before a test has passed: the word of who ended it.

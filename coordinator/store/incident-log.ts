@@ -101,7 +101,7 @@ export async function codeIsFree(sql: Sql, code: string): Promise<boolean> {
 
 /**
  * The incident becomes the customer's: whoever acknowledged the question has not acknowledged the answer. Where no good test is known any
- * more, the one that was known when it opened stays.
+ * more, the one that was known when it opened stays, unless it was sent after what is now known to have failed first: then it says nothing.
  */
 export async function confirmIncident(
   sql: Sql,
@@ -117,7 +117,7 @@ export async function confirmIncident(
 ): Promise<void> {
   await sql`
     update incidents set kind = 'down', down_at = now(), acknowledged_at = null, acknowledged_by = null, since_at = ${incident.since_at},
-      last_good_at = coalesce(${incident.last_good_at}, last_good_at), flapping = ${incident.flapping},
+      last_good_at = coalesce(${incident.last_good_at}, case when last_good_at < ${incident.since_at} then last_good_at end), flapping = ${incident.flapping},
       cause = ${sql.json(incident.cause)}, vantages = ${sql.json(incident.vantages)}
     where customer_id = ${incident.customer_id} and id = ${incident.id}`
 }

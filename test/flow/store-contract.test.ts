@@ -238,17 +238,22 @@ onBothStores((stage) => {
       expect(await stage.ground.incidents()).toMatchObject([{ kind: 'down', flapping: false }])
     })
 
-    test('keeps the good test that was known as it opened where none is known as it is confirmed', async () => {
+    test.each([
+      { what: 'keeps the good test that was known as it opened where none is known as it is confirmed', agoMs: 9000, kept: true },
+      { what: 'does not keep one that was sent after the failing test with which the outage is now known to begin', agoMs: 500 },
+      { what: 'nor one that was sent with it', agoMs: 1000 },
+    ])('$what', async ({ agoMs, kept = false }) => {
       const nowMs = await stage.ground.nowMs()
       const id = newId()
-      const opened = { since_at: nowMs, last_good_at: nowMs - 9000, opened_at: nowMs }
+      const opened = { since_at: nowMs, last_good_at: nowMs - agoMs, opened_at: nowMs }
       const said = { flapping: false, cause, vantages: [] }
       await within((tx) =>
         tx.insertIncident({ ...stage.ground.monitor, id, code: 'K7QX', kind: 'unconfirmed', ...opened, ...said }),
       )
       const confirmed = { customer_id: customerId(), id, since_at: nowMs - 1000, last_good_at: null, ...said }
       await within((tx) => tx.confirmIncident(confirmed))
-      expect(await stage.ground.incidents()).toMatchObject([{ kind: 'down', since_at: nowMs - 1000, last_good_at: nowMs - 9000 }])
+      const last_good_at = kept ? nowMs - agoMs : null
+      expect(await stage.ground.incidents()).toMatchObject([{ kind: 'down', since_at: nowMs - 1000, last_good_at }])
     })
 
     test('knows which of its mails are back late until its log has them, and may be given another cause', async () => {

@@ -5,7 +5,7 @@ import type { Outcome } from '../../common/wire/test.ts'
 import type { KnownTest } from './known-tests.ts'
 import type { Loss } from './mail.ts'
 import { emptyStartCounts, judgeStarts, type StartCounts, type StartHistory } from './outage-start.ts'
-import type { Page } from './pages.ts'
+import { carryOut, type Page, type Told } from './pages.ts'
 import { Random } from './random.ts'
 import { restMs } from './run.ts'
 import type { MailFault, Trouble } from './setting.ts'
@@ -55,6 +55,24 @@ describe('an outage that is played', () => {
     const { counts, violations } = play(region, later)
     expect(violations).toEqual([])
     expect(counts.preceded.region).toBe(1)
+  })
+})
+
+describe('an outage that nobody could confirm at first began, as the store keeps it,', () => {
+  const openedMs = fromMs + hourMs
+  const unknown = { flapping: false, votes: [] }
+  test.each<[string, number | null, number | null, number | null]>([
+    ['after the good test that is known as it is confirmed', fromMs + minuteMs, fromMs - minuteMs, fromMs - minuteMs],
+    ['where none is, after the one that was known as it opened', fromMs - minuteMs, null, fromMs - minuteMs],
+    ['and not after one that was sent once it had begun', fromMs + minuteMs, null, null],
+    ['nor after one that was sent with its first failing test', fromMs, null, null],
+    ['and where none was known at all, after none', null, null, null],
+  ])('%s', (_, knownMs, last_good_ms, expected) => {
+    const told: Told = { pages: [], withheld: [] }
+    const silence = { since_ms: openedMs, last_good_ms: knownMs, ...unknown }
+    carryOut(told, { kind: 'open_incident', incident_kind: 'unconfirmed', ...silence }, [], openedMs)
+    carryOut(told, { kind: 'confirm_incident', since_ms: fromMs, last_good_ms, ...unknown }, [], openedMs + minuteMs)
+    expect(told.pages).toMatchObject([{ kind: 'unconfirmed' }, { kind: 'down', sinceMs: fromMs, lastGoodMs: expected }])
   })
 })
 
@@ -121,8 +139,11 @@ describe('the oracle of the start', () => {
       wrong: 'no good test',
     },
     {
-      what: 'and one whose good test was sent after the failing one',
-      history: { pages: [{ ...page, lastGoodMs: page.sinceMs + minuteMs }] },
+      what: 'and one whose good test was sent after the failing one, true as it is',
+      history: {
+        tests: [good, failing, tested('later', 'ok', page.sinceMs + minuteMs)],
+        pages: [{ ...page, lastGoodMs: page.sinceMs + minuteMs }],
+      },
       wrong: 'no good test',
     },
     {

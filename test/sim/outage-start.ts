@@ -84,9 +84,11 @@ function startFaults(history: StartHistory, outages: readonly Span[], page: Page
   const outage = outageBehind(outages, failing, loss, page)
   if (outage === undefined) return []
   counts.checked += 1
-  // Where a good test was sent after the failing one, the interval is that one moment (core/availability.ts).
-  const goodMs = page.lastGoodMs === null ? null : Math.min(page.lastGoodMs, page.sinceMs)
-  const good = known.find(({ startedMs, outcome }) => startedMs === goodMs && returned.includes(outcome))
+  const goodMs = page.lastGoodMs
+  // One that was sent after the failing one, or with it, says nothing of the beginning, and must not be kept as if it did.
+  const isIt = ({ startedMs, outcome }: KnownTest) =>
+    startedMs === goodMs && startedMs < page.sinceMs && returned.includes(outcome)
+  const good = known.find(isIt)
   if (goodMs === null) counts.without_good += 1
   else if (good === undefined) return ['no good test that is known began at its earliest']
   countWidth(known, good, failing, outage, history, counts)

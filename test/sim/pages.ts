@@ -30,6 +30,13 @@ export function carryOut(told: Told, effect: JudgedEffect, votes: VoteView[], at
   return tell(told, effect, votes, atMs)
 }
 
+/**
+ * Of an incident that has found its quorum, where no good test is known any more: the one that was known as it opened, if it was sent before
+ * what failed first (coordinator/store/incident-log.ts).
+ */
+export const stillGoodMs = (knownMs: number | null | undefined, sinceMs: number): number | null =>
+  typeof knownMs === 'number' && knownMs < sinceMs ? knownMs : null
+
 function tell({ pages, withheld }: Told, effect: PagingEffect, votes: VoteView[], atMs: number): string {
   if (effect.kind === 'resolve_incident') {
     for (const page of pages) page.resolvedMs ??= atMs
@@ -49,8 +56,8 @@ function tell({ pages, withheld }: Told, effect: PagingEffect, votes: VoteView[]
   const kind = effect.kind === 'confirm_incident' ? 'down' : effect.incident_kind
   if (effect.kind === 'confirm_incident' && open !== undefined) open.resolvedMs = atMs
   const told = effect.votes.length > 0 ? effect.votes : votes
-  // Whose incident has found its quorum keeps what it began after.
-  const lastGoodMs = effect.kind === 'confirm_incident' ? (open?.lastGoodMs ?? null) : effect.last_good_ms
+  const keptMs = effect.kind === 'confirm_incident' ? stillGoodMs(open?.lastGoodMs, effect.since_ms) : null
+  const lastGoodMs = effect.last_good_ms ?? keptMs
   pages.push({ atMs, kind, sinceMs: effect.since_ms, lastGoodMs, votes: told, resolvedMs: null })
   return `PAGE ${kind}: ${effect.votes.map(({ probe_id, vote, outcome }) => `${probe_id} ${vote} ${outcome ?? ''}`).join(', ')}`
 }

@@ -2,6 +2,7 @@
 import type { Outcome } from '../../../common/wire/test.ts'
 import { isFailure, isPass } from '../../../coordinator/core/verdict.ts'
 import type { Transaction } from '../../../coordinator/flow/store.ts'
+import { stillGoodMs } from '../pages.ts'
 import type { Ongoing } from './rows.ts'
 import type { MemoryStore, SentTest, StoredIncident, StoredMonitor } from './store.ts'
 
@@ -59,7 +60,7 @@ export function incidentOperations(store: MemoryStore, tx: Ongoing): IncidentOpe
     },
     confirmIncident: async ({ id, since_at, last_good_at, flapping, cause, vantages }) => {
       const untouched = { acknowledged_at: null, acknowledged_by: null }
-      const known = last_good_at ?? tx.read(incidents, id)?.last_good_at ?? null
+      const known = last_good_at ?? stillGoodMs(tx.read(incidents, id)?.last_good_at, since_at)
       const times = { down_at: tx.startedMs, since_at, last_good_at: known }
       await change(id, { kind: 'down', ...times, ...untouched, flapping, cause, vantages })
     },
