@@ -12,6 +12,16 @@ export function controlMarkOf(state: RoundTrip): number {
 }
 
 /**
+ * It was put off until less than the slow mark was left: a mail is slow before it is lost, so that its absence at the deadline says nothing, and
+ * what the server said until then says more. A control trip, which is short and has no slow mark, waits for what it has sent.
+ */
+export const wasTakenTooLate = ({ course, startedAt, sent, failure }: RoundTrip): boolean =>
+  course.kind !== 'control' &&
+  failure !== null &&
+  sent !== null &&
+  sent.at.monotonicMs + course.slowMs > startedAt.monotonicMs + course.timeoutMs
+
+/**
  * An attempt gives up a little before the deadline, so that it can say itself where it was stuck, and after half of the whole time
  * at the latest: a server that hangs must not use up the time for another.
  */

@@ -7,7 +7,7 @@
  * the time went. All of it is counted on the monotonic clock.
  */
 import type { Outcome, ResultDetail, Stage } from '../common/wire/test.ts'
-import { budgetMs, controlMarkOf, deadlineOf, slowMarkOf } from './marks.ts'
+import { budgetMs, controlMarkOf, deadlineOf, slowMarkOf, wasTakenTooLate } from './marks.ts'
 import { retryOffsetsMs } from './retry.ts'
 
 export type Instant = { wallMs: number; monotonicMs: number }
@@ -275,7 +275,7 @@ function endAtDeadline(state: RoundTrip, now: Instant): Step {
     const reason = 'The probe was started again while the mail was on its way: it may have come back to a closed door.'
     return end(state, { outcome: 'not_run', hard: false, detail: { reason, ...state.sent?.detail, ...state.notice } }, now)
   }
-  if (state.phase === 'out') {
+  if (state.phase === 'out' && !wasTakenTooLate(state)) {
     const reason = 'The mail was accepted and did not come back in time.'
     return end(state, { outcome: 'timeout', hard: false, detail: { reason, ...state.sent?.detail, ...state.notice } }, now)
   }

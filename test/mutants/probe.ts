@@ -38,6 +38,17 @@ export const probeMutants: Mutant[] = [
     },
   },
   {
+    name: 'put-off-until-too-late-is-lost',
+    file: 'probe/round-trip.ts',
+    find: "if (state.phase === 'out' && !wasTakenTooLate(state)) {",
+    replace: "if (state.phase === 'out' && !wasTakenTooLate({ ...state, sent: null })) {",
+    why: 'A mail that a server put off by policy until the end of its time, and took at last, was not lost.',
+    caughtBy: {
+      file: 'test/unit/probe-round-trip.test.ts',
+      test: 'one round trip > a test that was blocked is blocked where it is taken after 570 s and not back',
+    },
+  },
+  {
     name: 'rhythm-goes-by-wall-clock',
     file: 'probe/retest.ts',
     find: 'startedAt.monotonicMs >= firstStartedAt.monotonicMs',

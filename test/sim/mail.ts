@@ -45,6 +45,12 @@ const failing = (outcome: FailureKind, permanent: boolean): Failure => ({
   detail: {} as ResultDetail,
 })
 
+/** Nobody answered, as far as the time went: where that was short it is our own deadline that says so (probe/send.ts). */
+const gaveUp = (budgetMs: number): Failure => ({
+  ...failing('unreachable', false),
+  ...(budgetMs < connectMs ? { cutOff: true } : {}),
+})
+
 /** What a mail that is home tells the trip, by the rules of the probe. */
 export function arrivalOf(home: Homecoming, at: Instant): TripEvent {
   const arrived = { receivedAtWallMs: at.wallMs, receivedAtMonotonicMs: at.monotonicMs, via: 'smtp' } as const
@@ -102,7 +108,7 @@ export class MailWorld {
   /** To the customer. `reaches` tells whether the probe gets out at all. */
   toCustomer(mail: CustomerMail, nowMs: number, budgetMs: number, reaches: boolean): Carried {
     this.losses.delete(mail.tid)
-    const hung = { endsMs: nowMs + Math.min(budgetMs, connectMs), failure: failing('unreachable', false), back: [], fault: true }
+    const hung = { endsMs: nowMs + Math.min(budgetMs, connectMs), failure: gaveUp(budgetMs), back: [], fault: true }
     if (!reaches) return { ...hung, fault: false }
     const fault = this.#faultAt(nowMs, mail.region)
     const broken = fault === null ? undefined : dialogueFaults[fault]
@@ -112,6 +118,7 @@ export class MailWorld {
       return this.#refusedByPolicy(blocked.way, nowMs + tookMs)
     if (broken !== undefined) {
       this.#lose(mail, 'mail', nowMs)
+      if (fault === 'dropped') return hung
       return { endsMs: broken.hangs ? hung.endsMs : nowMs + tookMs, failure: broken.failure, back: [], fault: true }
     }
     if (this.#random.chance(this.#setting.chances.hiccup)) {

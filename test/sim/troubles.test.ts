@@ -4,6 +4,7 @@ import { hourMs } from '../../common/durations.ts'
 import type { Outcome } from '../../common/wire/test.ts'
 import { drawSetting, drawTroubles } from './draw.ts'
 import type { KnownTest } from './known-tests.ts'
+import { MailWorld } from './mail.ts'
 import { judgeHistory, type Span } from './oracle.ts'
 import { Random } from './random.ts'
 import { restMs } from './run.ts'
@@ -127,6 +128,37 @@ describe('two hours of', () => {
     )
     expect(told).toMatchObject({ pages: ['unconfirmed'], violations: [] })
   })
+})
+
+test('addresses that are let in again a second before a last attempt, beside one region that gets nothing: no page to the customer', () => {
+  // Within 40 s a mail is back, which is more than is left.
+  const unhurried = { ...setting, pace: { ...setting.pace, leg: { median: 20_000, sigma: 0 } } }
+  const blockedUntil = (untilMs: number) => {
+    const log: string[] = []
+    const world = new World(unhurried, new Random(1n), { log: (line) => log.push(line) })
+    world.fold(fromMs - 60_000)
+    const troubles: Trouble[] = [
+      { kind: 'mail', fault: 'swallowed', regions: ['region-2'], fromMs, toMs },
+      { kind: 'blocked', way: 'deferred', regions: ['region-0', 'region-1'], fromMs, toMs: untilMs },
+    ]
+    world.play(troubles, toMs + restMs(unhurried))
+    return { log, pages: world.pages.map(({ kind }) => kind) }
+  }
+  const asked = blockedUntil(toMs).log.filter((line) => line.includes('begins job'))
+  const askedMs = Date.parse(asked[0]?.split(' ')[0] ?? '')
+  const { log, pages } = blockedUntil(askedMs + 569_000)
+  expect(pages).not.toContain('down')
+  const ended = log.filter((line) => Math.abs(Date.parse(line.split(' ')[0] ?? '') - askedMs - 600_000) < 100)
+  expect(ended.some((line) => line.endsWith(' blocked'))).toBe(true)
+})
+
+test.each([
+  { budgetMs: 29_500, cutOff: true },
+  { budgetMs: 300_000, cutOff: undefined },
+])('an attempt that nobody answers in $budgetMs ms is cut off by our own deadline: $cutOff', ({ budgetMs, cutOff }) => {
+  const mail = new MailWorld({ ...setting, chances: { ...setting.chances, hiccup: 1 } }, new Random(1n), () => [])
+  const order = { tid: 'test-1', probeId: 'probe-1', region: 'region-1', window: { iat: 0, exp: 1 } }
+  expect(mail.toCustomer(order, fromMs, budgetMs, true).failure?.cutOff).toBe(cutOff)
 })
 
 describe('two hours of a clock that is set', () => {

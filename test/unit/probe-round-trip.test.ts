@@ -326,6 +326,27 @@ describe('one round trip', () => {
     expect(lines.at(-2)).toBe('10:00 deferred')
   })
 
+  it.each<{ kind: Course['kind']; word: Failure['outcome']; takenS: number; outcome: string }>([
+    { kind: 'test', word: 'blocked', takenS: 570, outcome: 'blocked' },
+    { kind: 'test', word: 'deferred', takenS: 570, outcome: 'deferred' },
+    { kind: 'test', word: 'unreachable', takenS: 570, outcome: 'unreachable' },
+    // The last attempt may be over only at the deadline.
+    { kind: 'test', word: 'blocked', takenS: 600, outcome: 'blocked' },
+    { kind: 'test', word: 'blocked', takenS: 480.1, outcome: 'blocked' },
+    { kind: 'test', word: 'blocked', takenS: 479.9, outcome: 'timeout' },
+    { kind: 'route', word: 'blocked', takenS: 570, outcome: 'blocked' },
+    { kind: 'control', word: 'deferred', takenS: 570, outcome: 'timeout' },
+  ])('a $kind that was $word is $outcome where it is taken after $takenS s and not back', ({ kind, word, takenS, outcome }) => {
+    const putOff = [1, 31, 91, 211, 331, 451].map((atS): Moment => [atS, failure(word)])
+    const lines = story([...putOff, [takenS, 'accepted']], { kind })
+    expect(lines.find((line) => line.startsWith('10:00'))).toBe(`10:00 ${outcome}`)
+  })
+
+  it('passes where a mail that was taken so late is back all the same', () => {
+    const late: Moment[] = [1, 31, 91, 211, 331, 451].map((atS) => [atS, failure('blocked')])
+    expect(story([...late, [571, 'accepted'], [580, 'returned']]).at(-1)).toBe('9:40 slow')
+  })
+
   it('is unreachable where the only attempt went on until our own deadline', () => {
     expect(story([[599.9, { ...failure('unreachable'), cutOff: true }]]).at(-2)).toBe('10:00 unreachable')
   })
