@@ -2,7 +2,7 @@
  * The first start: with a single-use token the probe tells the coordinator its new key and receives its id, its certificate and the
  * root key, which it trusts because the token names that key's thumbprint (DESIGN 3.1).
  */
-import { errorCodes, isMailscoutError, MailscoutError } from '../common/errors.ts'
+import { type ErrorCode, errorCodes, isMailscoutError, MailscoutError } from '../common/errors.ts'
 import type { Logger } from '../common/log.ts'
 import { thumbprint } from '../common/mail/jws.ts'
 import { type Runtime, sleep, uuidv7 } from '../common/runtime.ts'
@@ -11,7 +11,7 @@ import { type CoordinatorFrame, readCoordinatorFrame, wireVersion, writeFrame } 
 import { installationName, type KeyPair } from '../common/wire/keys.ts'
 import { seal } from '../common/wire/seal.ts'
 import { adoptIdentity, type Enrolled, type Identity } from './identity.ts'
-import { randomFraction } from './link.ts'
+import { clockAdvice, isClockFault, randomFraction } from './link.ts'
 import { afterEnd, firstAttempt, planAttempt } from './reconnect.ts'
 import { codeNamed } from './session.ts'
 import { dial } from './socket.ts'
@@ -101,10 +101,13 @@ function readAnswer(frame: CoordinatorFrame): Enrolled {
   if (frame.type !== 'error')
     throw new MailscoutError('FRAME_UNEXPECTED', `The coordinator answered the enrolment with ${frame.type}`)
   const code = codeNamed(frame.code)
-  const advice = errorCodes[code]
-    ? ''
-    : '. A token works once and for a short time: ask for a new one (POST /v1/probes/{id}/enrolment-token), set MAILSCOUT_ENROLMENT_TOKEN to it and start again'
-  throw new MailscoutError(code, `The coordinator refused the enrolment: ${frame.detail}${advice}`)
+  throw new MailscoutError(code, `The coordinator refused the enrolment: ${frame.detail}${advice(code)}`)
+}
+
+function advice(code: ErrorCode): string {
+  if (isClockFault(code)) return `. ${clockAdvice}. Then start again, with the same token`
+  if (errorCodes[code]) return ''
+  return '. A token works once and for a short time: ask for a new one (POST /v1/probes/{id}/enrolment-token), set MAILSCOUT_ENROLMENT_TOKEN to it and start again'
 }
 
 function checkRoot(enrolled: Enrolled, { token, returnAddress }: EnrolmentOptions): Enrolled {

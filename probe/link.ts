@@ -185,8 +185,8 @@ export const randomFraction = (runtime: Pick<Runtime, 'randomBytes'>): number =>
 const isFarewell = (code: string): boolean => ['SESSION_SUPERSEDED', 'PROBE_UNKNOWN', 'VERSION_UNSUPPORTED'].includes(code)
 
 /** The proofs of a greeting are made for the moment: where they are of another time, so is one of the two clocks. */
-const isClockFault = (code: ErrorCode): boolean => code === 'DOCUMENT_NOT_YET_VALID' || code === 'DOCUMENT_EXPIRED'
-const clockAdvice =
+export const isClockFault = (code: ErrorCode): boolean => code === 'DOCUMENT_NOT_YET_VALID' || code === 'DOCUMENT_EXPIRED'
+export const clockAdvice =
   'The clocks of this machine and of the coordinator differ by more than a minute: set this one by NTP, and if it is right, that one'
 
 function advice(code: ErrorCode): string {

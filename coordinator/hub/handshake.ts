@@ -5,7 +5,7 @@ import { publicKeyFromX, thumbprint } from '../../common/mail/jws.ts'
 import { readEnrolmentToken } from '../../common/wire/enrolment-token.ts'
 import { type CoordinatorFrame, type ProbeFrame, wireVersion } from '../../common/wire/frames.ts'
 import { sha256 } from '../../common/wire/keys.ts'
-import { datedAheadMs, open, seal } from '../../common/wire/seal.ts'
+import { clockToleranceMs, datedAheadMs, open, seal } from '../../common/wire/seal.ts'
 import { announce } from '../store/announce.ts'
 import type { Sql } from '../store/connection.ts'
 import {
@@ -88,31 +88,44 @@ export async function challenge(
   }
 }
 
-/** Checks that the probe holds its key; throws a coded refusal. */
+/** Checks that the probe holds its key, and that its clock is near ours; throws a coded refusal. */
 export async function checkProof(context: HubContext, challenged: Challenged, frame: Frame<'prove'>): Promise<void> {
   const { probe, nonce } = challenged
   const nowMs = context.runtime.wallMs()
-  const { body } = await open('probe_proof', frame.proof, {
+  const { body, issuedAtMs = nowMs } = await open('probe_proof', frame.proof, {
     trustedKey: (kid) => (kid === probe.key_id ? publicKeyFromX(probe.public_key) : undefined),
     issuer: probe.id,
     audience: context.keys.installation,
     nowMs,
-    maxAgeMs: batchAgeMsMax,
+    // It is fresh by the nonce: one of any age is read, so that we know by how much the probe's clock is behind.
+    maxAgeMs: anyAgeMs,
   }).catch(async (error: unknown) => {
-    await tellClock(context, probe, datedAheadMs(error, nowMs))
+    const aheadMs = datedAheadMs(error, nowMs)
+    if (aheadMs !== null) await tellClock(context, probe, -aheadMs)
     throw error
   })
   if (body.nonce !== nonce) throw new MailscoutError('DOCUMENT_REPLAYED', 'The proof answers another challenge')
+  const behindMs = nowMs - issuedAtMs
+  if (behindMs <= batchAgeMsMax + clockToleranceMs) return
+  await tellClock(context, probe, behindMs)
+  const what = `The proof is dated ${Math.round(behindMs / 1000)} s in the past: the clock of its sender, or ours, is wrong`
+  throw new MailscoutError('DOCUMENT_EXPIRED', what)
 }
 
-/** A probe whose clock is ahead is cut off until somebody sets it: the operator reads why in the log, and in the list of the probes. */
-async function tellClock({ database, logger }: HubContext, probe: LinkedProbe, aheadMs: number | null): Promise<void> {
-  if (aheadMs === null) return
+const anyAgeMs = Number.MAX_SAFE_INTEGER
+
+/**
+ * A probe whose clock is ahead, or so far behind that its batches look like old ones, is cut off until somebody sets it: the operator reads
+ * why in the log, and in the list of the probes. `lackMs`: what its clock lacks.
+ */
+async function tellClock({ database, logger }: HubContext, probe: LinkedProbe, lackMs: number): Promise<void> {
+  const byS = Math.round(Math.abs(lackMs) / 1000)
+  const [way, by] = lackMs < 0 ? ['ahead of', { ahead_s: byS }] : ['behind', { behind_s: byS }]
   logger.error(
-    { probe: probe.id, name: probe.name, ahead_s: Math.round(aheadMs / 1000) },
-    'the clock of the probe is ahead of ours by more than is allowed: it is cut off until its clock, or ours, is set right (NTP)',
+    { probe: probe.id, name: probe.name, ...by },
+    `the clock of the probe is ${way} ours by more than is allowed: it is cut off until its clock, or ours, is set right (NTP)`,
   )
-  await noteClock(database.system, probe.id, -aheadMs)
+  await noteClock(database.system, probe.id, lackMs)
   await announce(database.system, 'live', { kind: 'probe', customer_id: null, id: probe.id })
 }
 

@@ -84,6 +84,21 @@ describe('a probe whose clock is', () => {
     })
   })
 
+  test.each([700, 86_400])('%i s behind is cut off: log and list of the probes say why', async (behindS) => {
+    const probe = await enrolled()
+    const { prove } = await meet(probe, () => -behindS * secondMs)
+    await expect(prove()).rejects.toMatchObject({
+      code: 'DOCUMENT_EXPIRED',
+      message: expect.stringMatching(/s in the past/),
+    })
+    expect(Number(await lackOf(probe)) / secondMs).toBeCloseTo(behindS, -1)
+    expect(lines.findLast(({ level }) => level === 50)).toMatchObject({
+      probe: probe.probeId,
+      behind_s: behindS,
+      msg: expect.stringContaining('NTP'),
+    })
+  })
+
   test.each([-540, -90, 0, 50])('%i s ahead is heard, and may report', async (aheadS) => {
     const { prove, report, heard } = await meet(await enrolled(), () => aheadS * secondMs)
     await prove()

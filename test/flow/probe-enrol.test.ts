@@ -100,6 +100,13 @@ describe('the enrolment', () => {
     await expect(enrolled).rejects.toThrow(/The token has been used.*POST \/v1\/probes.*MAILSCOUT_ENROLMENT_TOKEN/)
   })
 
+  it.each(['DOCUMENT_NOT_YET_VALID', 'DOCUMENT_EXPIRED'])('speaks of the clocks where it is refused as %s', async (code) => {
+    const { enrolled } = start()
+    await coordinator.take('enrol')
+    coordinator.send({ v: 1, type: 'error', code, detail: 'The document is of another time' })
+    await expect(enrolled).rejects.toThrow(/of another time.*by NTP.*the same token/)
+  })
+
   it('asks again, with the same key, when the answer was lost', async () => {
     const { keyPair, enrolled, logged } = start()
     const first = await coordinator.take('enrol')
