@@ -30,11 +30,15 @@ export async function assignNext(context: DatabaseContext): Promise<boolean> {
     const monitor = await claimMonitorToAssign(sql)
     if (monitor === null) return false
     const standing = await readStanding(sql, monitor.customer_id, monitor.id)
-    const changed = monitor.deleted ? await endAll(sql, monitor, standing) : await assign(context, sql, monitor, standing)
+    const { given, ended } = monitor.deleted
+      ? await endAll(sql, monitor, standing)
+      : await assign(context, sql, monitor, standing)
     await setAssigned(sql, monitor)
+    const changed = given.union(ended)
     for (const probeId of changed) await announce(sql, 'probe', { probe_id: probeId })
     if (changed.size > 0) {
-      context.logger.info({ monitor: monitor.id, generation: monitor.generation, probes: [...changed] }, 'assigned')
+      const probes = { given_to: [...given], taken_from: [...ended.difference(given)] }
+      context.logger.info({ monitor: monitor.id, generation: monitor.generation, ...probes }, 'assigned')
       await announce(sql, 'live', { kind: 'monitor', customer_id: monitor.customer_id, id: monitor.id })
     }
     return true
@@ -50,17 +54,21 @@ export async function reviewAssignments(context: DatabaseContext): Promise<void>
   })
 }
 
+/** By probe: who has a new assignment, and whose has an end. Of who is given another in its place, both are true. */
+type Changes = { given: Set<string>; ended: Set<string> }
+
 async function assign(
   context: DatabaseContext,
   sql: Sql,
   monitor: MonitorToAssign,
   standing: StandingAssignment[],
-): Promise<Set<string>> {
+): Promise<Changes> {
   const candidates = (await readCandidates(sql)).map(({ probe_id, healthy, ...domain }) => ({ probe_id, healthy, domain }))
   const positionOf = ({ phase_ms, period_s }: StandingAssignment) => Math.round((phase_ms * monitor.vantages) / (period_s * 1000))
   const holders = standing.map((assignment) => ({ probe_id: assignment.probe_id, position: positionOf(assignment) }))
   const wanted = fillPositions(monitor.id, monitor.vantages, distinctPositions(holders), candidates)
-  const changed = new Set<string>()
+  const given = new Set<string>()
+  const ended = new Set<string>()
   const isOfOldTarget = ({ generation }: StandingAssignment) => generation < monitor.target_generation
   for (const { probe_id, position } of wanted) {
     const phase = phaseMs(monitor.plan.period_s, position, monitor.vantages)
@@ -79,7 +87,7 @@ async function assign(
       last_slot: null,
       plan: monitor.plan,
     })
-    changed.add(probe_id)
+    given.add(probe_id)
     if (standing.every(isOfOldTarget)) await testAtOnce(context, sql, monitor, probe_id)
   }
   for (const held of standing) {
@@ -95,9 +103,9 @@ async function assign(
       ? firstSlotFrom(held, monitor.now_ms) - 1
       : firstSlotFrom(held, monitor.now_ms + held.period_s * 1000)
     await endAssignment(sql, monitor.customer_id, held.id, lastSlot)
-    changed.add(held.probe_id)
+    ended.add(held.probe_id)
   }
-  return changed
+  return { given, ended }
 }
 
 /** A new monitor, or a new target, does not wait for its first slot: its first verified return is what everything else waits for. */
@@ -113,9 +121,9 @@ async function testAtOnce(context: DatabaseContext, sql: Sql, monitor: MonitorTo
   })
 }
 
-async function endAll(sql: Sql, monitor: MonitorToAssign, standing: StandingAssignment[]): Promise<Set<string>> {
+async function endAll(sql: Sql, monitor: MonitorToAssign, standing: StandingAssignment[]): Promise<Changes> {
   for (const held of standing) await endAssignment(sql, monitor.customer_id, held.id, firstSlotFrom(held, monitor.now_ms) - 1)
-  return new Set(standing.map((held) => held.probe_id))
+  return { given: new Set(), ended: new Set(standing.map((held) => held.probe_id)) }
 }
 
 /** After a change of the number of vantages two may round to one position: the first keeps it. */

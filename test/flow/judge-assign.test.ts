@@ -4,6 +4,7 @@ import { slotStartMs } from '../../common/timetable.ts'
 import { assignNext, reviewAssignments } from '../../coordinator/flow/assign.ts'
 import { deleteMonitor } from '../../coordinator/store/monitors.ts'
 import { freshDatabase, type TestDatabase } from '../support/database.ts'
+import { recordingLogger } from '../support/probe-parts.ts'
 import { WatchedMonitor } from '../support/watched-monitor.ts'
 
 type Held = {
@@ -36,10 +37,10 @@ const held = async (): Promise<Held[]> => [
 ]
 const standing = async () => (await held()).filter((assignment) => assignment.last_slot === null)
 
-async function assign(): Promise<number> {
-  await reviewAssignments(monitor.context)
+async function assign(context = monitor.context): Promise<number> {
+  await reviewAssignments(context)
   let count = 0
-  while (await assignNext(monitor.context)) count += 1
+  while (await assignNext(context)) count += 1
   return count
 }
 
@@ -85,7 +86,12 @@ describe('a lost probe', () => {
     await silentFor('us', 50)
     expect(await assign()).toBe(0)
     await silentFor('us', 61)
-    expect(await assign()).toBe(1)
+    const { logger, lines } = recordingLogger()
+    expect(await assign({ ...monitor.context, logger })).toBe(1)
+    expect(lines.find(({ msg }) => msg === 'assigned')).toMatchObject({
+      given_to: [monitor.probe('ap').id],
+      taken_from: [monitor.probe('us').id],
+    })
 
     const after = await held()
     const eu = before.find(({ region }) => region === 'eu')

@@ -1,7 +1,7 @@
 /** What the dashboard says. */
 import { describe, expect, it } from 'vitest'
 import { asSentence, problemSentence, readProblem } from '../../coordinator/web/api/problem.ts'
-import type { Decision, MonitorRoute } from '../../coordinator/web/api/resources.ts'
+import type { Decision, MonitorRoute, Probe } from '../../coordinator/web/api/resources.ts'
 import { eventWords } from '../../coordinator/web/words/events.ts'
 import { boundSentence, monitorFacts, plainFacts } from '../../coordinator/web/words/facts.ts'
 import { clockWords, healthWords } from '../../coordinator/web/words/health.ts'
@@ -236,19 +236,24 @@ describe('a monitor and its parts', () => {
     expect(explanation(lost())).toBeNull()
   })
   it('sums up the health of a probe', () => {
-    expect(healthWords({ inbox_ok: true, spool_depth: 0, tests_running: 2 })).toEqual({ tone: 'good', text: 'good, 2 running' })
-    expect(healthWords({ inbox_ok: false, inbox_detail: 'login refused' })).toEqual({
+    const words = (health: Readonly<Record<string, unknown>> | null, state: Probe['state'] = 'connected') =>
+      healthWords({ state, health })
+    expect(words({ inbox_ok: true, spool_depth: 0, tests_running: 2 })).toEqual({ tone: 'good', text: 'good, 2 running' })
+    expect(words({ inbox_ok: true, spool_depth: 0 }, 'lost')).toEqual({ tone: 'idle', text: 'good, when it was last heard' })
+    expect(words({ inbox_ok: false, inbox_detail: 'login refused' })).toEqual({
       tone: 'bad',
       text: 'inbox fails: login refused',
     })
-    expect(healthWords({ inbox_ok: true, spool_depth: 212 }).tone).toBe('warn')
-    expect(healthWords(null).text).toBe('not reported')
+    expect(words({ inbox_ok: true, spool_depth: 212 }).tone).toBe('warn')
+    expect(words(null).text).toBe('not reported')
   })
   it.each([
     [{}, 'good', '2 ms behind'],
     [{ clock_offset_ms: null }, 'idle', '–'],
     [{ clock_offset_ms: 4000 }, 'warn', '4.0 s behind'],
     [{ state: 'lost', clock_offset_ms: -125_000 }, 'bad', '2 min 5 s ahead: cut off until it is set'],
+    [{ state: 'lost', clock_offset_ms: 665_000 }, 'bad', '11 min 5 s behind: cut off until it is set'],
+    [{ state: 'lost', clock_offset_ms: 600_000 }, 'warn', '10 min behind'],
     [{ state: 'lost', clock_offset_ms: -3000 }, 'warn', '3.0 s ahead'],
     [{ state: 'connected', clock_offset_ms: -61_000 }, 'warn', '1 min 1 s ahead'],
   ] as const)('says of a probe with the clock %j: %s, %s', (given, tone, text) =>

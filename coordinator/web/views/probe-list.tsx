@@ -49,7 +49,7 @@ function ProbeRow({ probe }: { probe: Probe }) {
 function ProbeFacts({ probe }: { probe: Probe }) {
   const health = probe.fails_widely
     ? { tone: 'bad', text: 'fails for many mail systems that are well elsewhere: its failures do not count' }
-    : healthWords(probe.health)
+    : healthWords(probe)
   const clock = clockWords(probe)
   return (
     <dl class="probe-facts">
