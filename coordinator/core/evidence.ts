@@ -102,7 +102,8 @@ export type MonitorState = {
 
 export type LateNews = {
   seen_ms: number
-  /** As it was then: what has been told of since settles its own failures, and no earlier ones that are heard of later. */
+  /** As they were then: what has been told of or answered since settles no earlier failures that, with those heard of later, are an outage. */
+  settled: MonitorState['settled']
   settled_all_ms: number
   /** The outages that were told of since then: what failed in them is theirs, whoever tells of it. */
   told: { since_ms: number; ended_ms: number }[]

@@ -99,7 +99,7 @@ function withPastOutages(
   const known = withNotices(evidence, judgement.effects, nowMs)
   const told = tellPastOutages(before, rules, known, nowMs, isToTell)
   const settled_all_ms = Math.max(judgement.state.settled_all_ms, told.state.settled_all_ms)
-  // Who is away may have met another, earlier one; after an incident nothing is waited for any more.
+  // Who is away may have met one that is not known yet; after an incident nothing is waited for any more.
   const late = before.incident?.kind !== 'down' && moreMayBeTold(told.state, rules, evidence, nowMs) ? told.state.late : null
   const reason = told.effects.length > 0 && before.incident?.kind !== 'down' ? 'over_before_heard' : judgement.state.reason
   return {

@@ -7,8 +7,8 @@ import type { Effect, Evidence, LateNews, MonitorRules, MonitorState, VantageEvi
 import { isSeries, withNotices } from './flapping.ts'
 import { recovered } from './incident.ts'
 import { settledMs } from './question.ts'
-import { quorumFails } from './quorum.ts'
-import { isRetestAwaited, lastGoodMs, openSuspicion, settleKnown, settleUpTo } from './suspicion.ts'
+import { decide, quorumFails } from './quorum.ts'
+import { isRetestAwaited, lastGoodMs, lastPass, openSuspicion, settleKnown, settleUpTo } from './suspicion.ts'
 import { isFailure, isPass, type TestFact, verdictOf } from './verdict.ts'
 import { type CastVote, hardFailureLasted, isStale, plannedOf, suspicionVotes, tallyVotes, viewOf, votesSince } from './votes.ts'
 
@@ -26,6 +26,7 @@ const unsettledFailures = (state: MonitorState, vantage: VantageEvidence): TestF
 
 const asBeforeNews = (state: MonitorState): MonitorState => ({
   ...state,
+  settled: state.late?.settled ?? state.settled,
   settled_all_ms: state.late?.settled_all_ms ?? state.settled_all_ms,
 })
 
@@ -44,19 +45,18 @@ const hasLateNews = (state: MonitorState, { vantages, late_since_ms }: Evidence,
 
 /** The state with what is known of late news, and since when. While an outage lasts, only what came before it can be another one. */
 export function withLateNews(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): MonitorState {
-  const { settled_all_ms, late } = state
+  const { settled, settled_all_ms, late } = state
   if (hasLateNews(state, evidence, lastingSinceMs(state)))
-    return { ...state, late: late ?? { seen_ms: nowMs, settled_all_ms, told: [] } }
+    return { ...state, late: late ?? { seen_ms: nowMs, settled, settled_all_ms, told: [] } }
   return moreMayBeTold(state, rules, evidence, nowMs) ? state : { ...state, late: null }
 }
 
 const lastingSinceMs = ({ incident }: MonitorState): number =>
   incident?.kind === 'down' ? incident.since_ms : Number.POSITIVE_INFINITY
 
-/** Who is away, or back and has said nothing of the present yet, may have met what was told of, and what nobody else did. */
+/** Who is away, or back and has said nothing of the present yet, may have met what is known of, and what nobody else did. */
 export const moreMayBeTold = ({ late }: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): boolean =>
   late !== null &&
-  late.told.length > 0 &&
   (newsIsOut(evidence) ||
     plannedOf(evidence).some(({ tests: [newest] }) => newest !== undefined && isStale(newest, rules, nowMs)))
 
@@ -65,21 +65,30 @@ const newsIsOut = ({ vantages }: Evidence): boolean => vantages.some(({ planned,
 /** The first moment at which what is known now would have been a quorum, of the failures that are not settled; null: at none. */
 export function findPastOutage(state: MonitorState, rules: MonitorRules, evidence: Evidence): PastOutage | null {
   if (!hasLateNews(state, evidence)) return null
-  const asked = asBeforeNews(state)
+  let asked = asBeforeNews(state)
   const untold = { ...evidence, vantages: evidence.vantages.map((vantage) => withoutTold(state, vantage)) }
   const failing = evidence.vantages.map((vantage) => unsettledFailures(state, vantage)).filter(({ length }) => length > 0)
   if (failing.length < rules.quorum) return null
-  const moments = failing.flatMap((tests) => tests.map(({ finished_ms }) => finished_ms)).toSorted((a, b) => a - b)
-  for (const atMs of moments) {
+  const sinceMs = Math.min(...failing.flatMap((tests) => tests.map(({ started_ms }) => started_ms)))
+  for (const atMs of momentsSince(sinceMs, untold)) {
     const past = asOf(untold, atMs)
     const suspicion = openSuspicion(asked, rules, past, atMs)
     if (suspicion === null) continue
     const votes = suspicionVotes(past.vantages, suspicion, rules, atMs)
+    const counted = tallyVotes(votes)
     const believed = hardFailureLasted(votes, suspicion.since_ms, rules) && !isRetestAwaited(votes, suspicion)
-    if (believed && quorumFails(tallyVotes(votes), rules.quorum)) return { since_ms: suspicion.since_ms, decided_ms: atMs, votes }
+    if (believed && quorumFails(counted, rules.quorum)) return { since_ms: suspicion.since_ms, decided_ms: atMs, votes }
+    // As it would have been settled then: what came after the pass is another question.
+    if (['up', 'partial'].includes(decide(counted, rules.quorum))) asked = settleUpTo(lastPass(votes), asked, past)
   }
   return null
 }
+
+/** When something new was known, in order. */
+const momentsSince = (sinceMs: number, { vantages }: Evidence): number[] =>
+  vantages
+    .flatMap(({ tests }) => tests.flatMap(({ started_ms, finished_ms }) => (started_ms >= sinceMs ? [finished_ms] : [])))
+    .toSorted((a, b) => a - b)
 
 /**
  * What was known at that moment, of who was not cut off then. A probe that was ill itself proves its health as soon as it is well again:

@@ -112,6 +112,25 @@ export const noticeMutants: Mutant[] = [
     caughtBy: { file: transcripts, test: 'past-outage > whose witnesses are heard after a later one was told of' },
   },
   {
+    name: 'past-outage-settled-by-an-answer',
+    file: 'coordinator/core/past-outage.ts',
+    find: 'state.late?.settled ?? state.settled',
+    replace: 'state.settled',
+    why: 'A question about the present settles no past outage of which more may be out.',
+    caughtBy: {
+      file: transcripts,
+      test: 'past-outage > whose last witness is heard after a question about the present was answered',
+    },
+  },
+  {
+    name: 'past-outage-begins-before-what-passed',
+    file: 'coordinator/core/past-outage.ts',
+    find: "if (['up', 'partial'].includes(decide(counted, rules.quorum))) asked = settleUpTo(lastPass(votes), asked, past)",
+    replace: '',
+    why: 'A failure that others answered with passes is no beginning of what failed later.',
+    caughtBy: { file: transcripts, test: 'rare-steps > partial, and one region fails still' },
+  },
+  {
     name: 'past-outage-ends-in-the-next',
     file: 'coordinator/core/past-outage.ts',
     find: 'sentBefore(nextSinceMs, evidence))',
