@@ -1,5 +1,6 @@
 /** Who is asked for a test out of turn while a suspicion is open, and when to look at it again. */
 import type { Effect, MonitorRules, Suspicion, VantageEvidence } from './evidence.ts'
+import { unnoticedMs } from './probe-clock.ts'
 import { proofWaitMs } from './verdict.ts'
 import { beganToFail, type CastVote, effectiveMode, failingRun, testsItself } from './votes.ts'
 
@@ -97,7 +98,7 @@ export function slotAnswersMs(vantage: VantageEvidence, sinceMs: number, rules: 
   const startedMs = vantage.slot_started_ms
   if (startedMs === null || startedMs < sinceMs || vantage.lost) return null
   if (vantage.connected_ms !== null && vantage.connected_ms > startedMs) return null
-  if (vantage.tests.some((test) => test.cause === 'slot' && test.started_ms >= startedMs)) return null
+  if (vantage.tests.some((test) => test.cause === 'slot' && test.started_ms >= startedMs - unnoticedMs)) return null
   const answersMs = startedMs + answerMs(rules)
   return nowMs < answersMs ? answersMs : null
 }

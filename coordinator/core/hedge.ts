@@ -1,6 +1,7 @@
 /** Mode `hedged`: the peers start as soon as a mail is merely slow, so that their votes are in when it is lost. */
 import { answerMs, slotAnswersMs } from './asking.ts'
 import type { Effect, Evidence, MonitorRules, MonitorState, VantageEvidence } from './evidence.ts'
+import { unnoticedMs } from './probe-clock.ts'
 import { effectiveMode, testsSince } from './votes.ts'
 
 /** A slot starts with up to 3 s of jitter, and up to 30 s late where the probe was away (probe/timetable.ts). */
@@ -41,5 +42,7 @@ const hasRunSince = (vantage: VantageEvidence, sinceMs: number): boolean =>
 function isSlotStart(startedMs: number, { slot_started_ms }: VantageEvidence, { period_s }: MonitorRules): boolean {
   if (slot_started_ms === null) return false
   const periodMs = period_s * 1000
-  return (((startedMs - slot_started_ms) % periodMs) + periodMs) % periodMs <= Math.min(slotStartSpreadMs, periodMs / 4)
+  const earlyMs = Math.min(unnoticedMs, periodMs / 4)
+  const lateMs = Math.min(slotStartSpreadMs, periodMs / 4)
+  return (((startedMs - slot_started_ms + earlyMs) % periodMs) + periodMs) % periodMs <= earlyMs + lateMs
 }

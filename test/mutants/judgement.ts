@@ -4,6 +4,7 @@ import type { Mutant } from './mutant.ts'
 const bound = 'test/unit/core-detection-bound.test.ts'
 const transcripts = 'test/scenarios/judgement-transcripts.test.ts'
 const evidence = 'test/scenarios/judgement-evidence.test.ts'
+const aheadUnknown = 'a probe whose clock is ahead by seconds that nobody knows of: its slot seems to begin after the test'
 
 export const suspicionMutants: Mutant[] = [
   {
@@ -35,6 +36,22 @@ export const suspicionMutants: Mutant[] = [
     replace: 'vantage.connected_ms < 0',
     why: 'Whether a probe that was away as its slot was due runs it, nobody knows.',
     caughtBy: { file: transcripts, test: 'lost-vantage > who comes back after its slot was due is asked' },
+  },
+  {
+    name: 'answered-slot-of-a-clock-ahead-waited-for',
+    file: 'coordinator/core/asking.ts',
+    find: 'test.started_ms >= startedMs - unnoticedMs',
+    replace: 'test.started_ms >= startedMs',
+    why: 'A slot of a clock that is ahead seems to begin after the test that has answered.',
+    caughtBy: { file: evidence, test: `${aheadUnknown} > a slot that has answered is not waited for` },
+  },
+  {
+    name: 'late-slot-mail-of-a-clock-ahead-starts-nobody',
+    file: 'coordinator/core/hedge.ts',
+    find: 'const earlyMs = Math.min(unnoticedMs, periodMs / 4)',
+    replace: 'const earlyMs = Math.min(unnoticedMs, 0)',
+    why: 'A mail that a clock ahead sent before its slot is due by ours is the mail of that slot.',
+    caughtBy: { file: evidence, test: `${aheadUnknown} > a slot mail that is late starts the others` },
   },
   {
     name: 'hold-by-the-first-question-only',

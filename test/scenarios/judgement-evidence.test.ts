@@ -159,6 +159,26 @@ describe('a mail that is told of as overdue', () => {
   })
 })
 
+describe('a probe whose clock is ahead by seconds that nobody knows of: its slot seems to begin after the test', () => {
+  test.each([
+    ['a slot mail that is late starts the others', 5, ['ask us']],
+    ['what was started half a minute before the slot starts nobody', 30, []],
+  ])('%s', (_, aheadS, asked) => {
+    const hedged = { ...defaultRules, mode: 'hedged' as const }
+    const late = vantage('eu', [ended('ok', 1330, 1325)], {
+      overdue: [{ test_id: 'late', started_ms: ago(130) }],
+      slot_started_ms: ago(130 - aheadS),
+    })
+    expect(effects(up, evidence([late, vantage('us', [ended('ok', 700, 695)])]), hedged)).toEqual(asked)
+  })
+
+  test('a slot that has answered is not waited for', () => {
+    const failing = vantage('eu', [ended('refused', 58, 57)])
+    const answered = vantage('us', [ended('ok', 60, 58)], { slot_started_ms: ago(55) })
+    expect(effects(up, evidence([failing, answered]))).toEqual(['ask us'])
+  })
+})
+
 describe('an open incident', () => {
   test('is not resolved because nobody is left to test', () => {
     expect(effects(down(), evidence([]))).toEqual([])

@@ -1,4 +1,4 @@
-/** Worlds made by hand, in which one probe does not know that its clock is behind: NTP does not answer it. The same where it knows. */
+/** Worlds made by hand, in which one probe does not know that its clock is wrong: NTP does not answer it. The same where it knows. */
 import { describe, expect, test } from 'vitest'
 import type { MonitorRules } from '../../coordinator/core/evidence.ts'
 import { Random } from './random.ts'
@@ -54,4 +54,11 @@ describe.each(['seed', 'fast', 'hedged'] as const)('mode %s', (mode) => {
     // By as much as a batch may be on its way, and the second in which it was sealed.
     expect(apartS.filter((seconds) => !(Math.abs(seconds) <= 2))).toEqual([])
   })
+})
+
+// A batch may be on its way for so long that nobody sees it of the clock either.
+test('the clock of eu is 4.9 s ahead: an outage is told of as if it knew, in mode hedged', { timeout: 60_000 }, () => {
+  const [known, unknown] = [true, false].map((knows) => settingOf('hedged', -4.9, knows)) as [WorldSetting, WorldSetting]
+  const apartS = moments.map((fromS) => pagedAfterS(unknown, 'swallowed', fromS) - pagedAfterS(known, 'swallowed', fromS))
+  expect(apartS.filter((seconds) => !(Math.abs(seconds) <= 2))).toEqual([])
 })
