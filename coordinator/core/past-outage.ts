@@ -8,7 +8,7 @@ import { isSeries, withNotices } from './flapping.ts'
 import { recovered } from './incident.ts'
 import { settledMs } from './question.ts'
 import { decide, quorumFails } from './quorum.ts'
-import { isRetestAwaited, lastGoodMs, lastPass, openSuspicion, settleKnown, settleUpTo } from './suspicion.ts'
+import { isRetestAwaited, lastGoodMs, lastPass, pastSuspicion, settleKnown, settleUpTo } from './suspicion.ts'
 import { isFailure, isPass, type TestFact, verdictOf } from './verdict.ts'
 import { type CastVote, hardFailureLasted, isStale, plannedOf, suspicionVotes, tallyVotes, viewOf, votesSince } from './votes.ts'
 
@@ -72,7 +72,7 @@ export function findPastOutage(state: MonitorState, rules: MonitorRules, evidenc
   const sinceMs = Math.min(...failing.flatMap((tests) => tests.map(({ started_ms }) => started_ms)))
   for (const atMs of momentsSince(sinceMs, untold)) {
     const past = asOf(untold, atMs)
-    const suspicion = openSuspicion(asked, rules, past, atMs)
+    const suspicion = pastSuspicion(asked, rules, past, atMs)
     if (suspicion === null) continue
     const votes = suspicionVotes(past.vantages, suspicion, rules, atMs)
     const counted = tallyVotes(votes)

@@ -27,11 +27,32 @@ import {
   viewOf,
 } from './votes.ts'
 
-/** The suspicion that the evidence opens, or null. */
-export function openSuspicion(state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Suspicion | null {
+/** The suspicion that the evidence opens, or null. Old news opens nothing. */
+export const openSuspicion = (state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number): Suspicion | null =>
+  suspicionBy(newsOf, state, rules, evidence, nowMs)
+
+/** The suspicion of a moment that is past, when nobody is asked any more: every failure counts. */
+export const pastSuspicion = (state: MonitorState, rules: MonitorRules, evidence: Evidence, atMs: number): Suspicion | null =>
+  suspicionBy((failures) => failures, state, rules, evidence, atMs)
+
+/**
+ * That a vantage which failed before fails a test that was asked for is no news: it answers a question. If it asked another, vantages that
+ * fail would ask each other, and those that pass, for as long as they fail, each time as soon as the last answer is in. An outage that
+ * begins then is found by the slots, on which the bound rests. What is stale, and what a person has ended, is known no more.
+ */
+function newsOf(failures: TestFact[], { settled_all_ms }: MonitorState, rules: MonitorRules, nowMs: number): TestFact[] {
+  const first = failures.findLast((test) => test.started_ms > settled_all_ms && !isStale(test, rules, nowMs))
+  return failures.filter((test) => test.cause !== 'job' || test === first)
+}
+
+/** By the earliest of the failures that count and are not settled, of those that the vantages' newest tests end with. */
+function suspicionBy(counted: typeof newsOf, state: MonitorState, rules: MonitorRules, evidence: Evidence, nowMs: number) {
   const openers = evidence.vantages.flatMap((vantage) => {
-    const test = firstOfFailures(vantage, settledMs(state, vantage), rules, nowMs)
-    return test === null ? [] : [{ vantage, test }]
+    const [newest] = vantage.tests
+    if (newest === undefined || isStale(newest, rules, nowMs)) return []
+    const failures = counted(failingRun(vantage, nowMs).failures, state, rules, nowMs)
+    const test = failures.findLast(({ started_ms }) => started_ms > settledMs(state, vantage))
+    return test === undefined ? [] : [{ vantage, test }]
   })
   const first = openers.sort((a, b) => a.test.finished_ms - b.test.finished_ms)[0]
   if (first === undefined) return null
@@ -45,13 +66,6 @@ export function openSuspicion(state: MonitorState, rules: MonitorRules, evidence
     asked: Object.fromEntries(hedged),
     substitutes: {},
   }
-}
-
-/** The earliest of the failures that a vantage's newest tests end with, as far as they are not settled. Old news opens nothing. */
-function firstOfFailures(vantage: VantageEvidence, afterMs: number, rules: MonitorRules, nowMs: number): TestFact | null {
-  const [newest] = vantage.tests
-  if (newest === undefined || isStale(newest, rules, nowMs)) return null
-  return failingRun(vantage, nowMs).failures.findLast(({ started_ms }) => started_ms > afterMs) ?? null
 }
 
 export function judgeSuspicion(

@@ -178,6 +178,28 @@ export const suspicionMutants: Mutant[] = [
     caughtBy: { file: transcripts, test: 'lost-vantage > its substitute is asked at once and votes in its place' },
   },
   {
+    name: 'answers-ask-in-turn',
+    file: 'coordinator/core/suspicion.ts',
+    find: "test.cause !== 'job' || test === first",
+    replace: "test.cause !== 'job' || first !== null",
+    why: 'Vantages that fail do not ask each other, and the customer, again and again.',
+    caughtBy: {
+      file: 'test/unit/core-settling.test.ts',
+      test: 'a test that was asked for > asks nothing in turn where its vantage failed before: two that fail beside one that passes would ask for ever',
+    },
+  },
+  {
+    name: 'past-failures-that-were-asked-for-do-not-count',
+    file: 'coordinator/core/suspicion.ts',
+    find: 'suspicionBy((failures) => failures, state',
+    replace: 'suspicionBy(newsOf, state',
+    why: 'In the past nobody is asked: whoever lost a mail then counts, whatever for it was sent.',
+    caughtBy: {
+      file: 'test/unit/core-settling.test.ts',
+      test: 'a test that was asked for > counts in an outage that is over, although its vantage failed before',
+    },
+  },
+  {
     name: 'partial-settles-what-came-after',
     file: 'coordinator/core/suspicion.ts',
     find: 'settleUpTo(lastPass(votes), state, evidence)',
