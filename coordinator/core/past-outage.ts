@@ -66,12 +66,12 @@ const newsIsOut = ({ vantages }: Evidence): boolean => vantages.some(({ planned,
 export function findPastOutage(state: MonitorState, rules: MonitorRules, evidence: Evidence): PastOutage | null {
   if (!hasLateNews(state, evidence)) return null
   let asked = asBeforeNews(state)
-  const untold = { ...evidence, vantages: evidence.vantages.map((vantage) => withoutTold(state, vantage)) }
+  const untold = asThen({ ...evidence, vantages: evidence.vantages.map((vantage) => withoutTold(state, vantage)) })
   const failing = evidence.vantages.map((vantage) => unsettledFailures(state, vantage)).filter(({ length }) => length > 0)
   if (failing.length < rules.quorum) return null
   const sinceMs = Math.min(...failing.flatMap((tests) => tests.map(({ started_ms }) => started_ms)))
   for (const atMs of momentsSince(sinceMs, untold)) {
-    const past = asOf(untold, atMs)
+    const past = knownBy(atMs, untold)
     const suspicion = pastSuspicion(asked, rules, past, atMs)
     if (suspicion === null) continue
     const votes = suspicionVotes(past.vantages, suspicion, rules, atMs)
@@ -91,20 +91,30 @@ const momentsSince = (sinceMs: number, { vantages }: Evidence): number[] =>
     .toSorted((a, b) => a - b)
 
 /**
- * What was known at that moment, of who was not cut off then. A probe that was ill itself proves its health as soon as it is well again:
- * only the control trips beside its tests tell of then.
+ * As it would have been seen then, by who was not cut off. A probe that was ill itself proves its health as soon as it is well again: only
+ * the control trips beside its tests tell of then.
  */
-function asOf(evidence: Evidence, atMs: number): Evidence {
-  const known = (vantage: VantageEvidence): VantageEvidence => ({
+const asThen = (evidence: Evidence): Evidence => ({
+  ...evidence,
+  vantages: evidence.vantages.map((vantage) => ({
     ...vantage,
     lost: false,
-    tests: vantage.tests.flatMap((test) => (test.finished_ms <= atMs ? { ...test, proved_since: false } : [])),
+    tests: vantage.tests.map((test) => ({ ...test, proved_since: false })),
     overdue: [],
     slot_started_ms: null,
     connected_ms: null,
-  })
-  return { ...evidence, vantages: evidence.vantages.map(known), pool: [] }
-}
+  })),
+  pool: [],
+})
+
+/** What was known of it at that moment. */
+const knownBy = (atMs: number, evidence: Evidence): Evidence => ({
+  ...evidence,
+  vantages: evidence.vantages.map((vantage) => ({
+    ...vantage,
+    tests: vantage.tests.filter(({ finished_ms }) => finished_ms <= atMs),
+  })),
+})
 
 /**
  * Those that were over, in order, each opened and resolved at once. `isToTell`: in what is known it has ended, and nothing of it is out
@@ -178,9 +188,10 @@ function firstPassMs(decidedMs: number, rules: MonitorRules, evidence: Evidence)
     .flatMap((vantage) => vantage.tests)
     .filter(({ started_ms }) => started_ms >= decidedMs)
     .toSorted((a, b) => a.finished_ms - b.finished_ms)
+  const then = asThen(evidence)
   let wellSinceMs: number | null = null
   for (const { outcome, started_ms, finished_ms } of tests) {
-    const known = asOf(evidence, finished_ms)
+    const known = knownBy(finished_ms, then)
     if (isPass(outcome)) wellSinceMs = Math.min(wellSinceMs ?? started_ms, started_ms)
     if (wellSinceMs === null) continue
     if (tallyVotes(votesSince(wellSinceMs, rules, known, finished_ms)).failing >= rules.quorum) wellSinceMs = null

@@ -1,7 +1,8 @@
 /** What the world asks of its coordinators, whichever level they are simulated at, and what it gives them. */
-import type { Outcome, TestPlan } from '../../common/wire/test.ts'
+import type { TestPlan } from '../../common/wire/test.ts'
 import type { GivenJob } from '../../coordinator/core/admission.ts'
 import type { Effect, MonitorRules, VoteView } from '../../coordinator/core/evidence.ts'
+import type { TestFact } from '../../coordinator/core/verdict.ts'
 import type { Events } from './events.ts'
 import type { SpoolRecord } from './journal.ts'
 import type { SimProbe } from './probe.ts'
@@ -60,7 +61,7 @@ export type Coordination = {
   /** A mail of the probe has come back since then. */
   hasPassed(probeId: string, sinceMs: number): boolean
   /** The newest tests of the probe, their starts by its clock put right. */
-  testsOf(probeId: string): readonly { id: string; started_ms: number; finished_ms: number; outcome: Outcome }[]
+  testsOf(probeId: string): readonly { fact: Pick<TestFact, 'id' | 'started_ms' | 'finished_ms' | 'outcome'> }[]
   /** What waits for this probe, as it opens a session. */
   jobsFor(probeId: string): SimJob[]
   /** Looks at the assignments within the next ten seconds. */

@@ -32,6 +32,8 @@ export class KnownTests {
       this.#told.set(test.id, { ...test, beganMs, endedMs: beganMs + tookMs })
   }
 
+  isTold = (id: string): boolean => this.#told.has(id)
+
   forget(): void {
     this.#begun.clear()
     this.#told.clear()

@@ -22,7 +22,7 @@ export class ProbePromises {
   violations: ProbeViolation[] = []
   readonly #slots = new Map<string, string>()
   readonly #mailed = new Set<string>()
-  readonly #told = new Map<string, string>()
+  readonly #told = new Map<string, SpoolRecord['body']>()
   readonly #jobs = new Map<string, number[]>()
   readonly #nowMs: () => number
 
@@ -49,10 +49,9 @@ export class ProbePromises {
   told(records: readonly SpoolRecord[]): void {
     for (const { kind, id, body } of records) {
       if (kind !== 'result' && kind !== 'control') continue
-      const words = JSON.stringify(body)
       const before = this.#told.get(id)
-      if (before !== undefined && before !== words) this.#broken('told_otherwise', `${id}: ${before} and then ${words}`)
-      this.#told.set(id, words)
+      if (before !== undefined && before !== body) this.#compare(id, JSON.stringify(before), JSON.stringify(body))
+      this.#told.set(id, body)
     }
   }
 
@@ -76,6 +75,10 @@ export class ProbePromises {
     this.#mailed.clear()
     this.#told.clear()
     this.#jobs.clear()
+  }
+
+  #compare(id: string, before: string, words: string): void {
+    if (before !== words) this.#broken('told_otherwise', `${id}: ${before} and then ${words}`)
   }
 
   #asked(probeId: string): void {

@@ -10,23 +10,22 @@ import {
   type ControlTrip,
   healthBeside,
   type NewestReturn,
-  type OwnTest,
+  needsProof,
   sameMomentMs,
 } from '../../coordinator/core/probe-health.ts'
-import { isFailure, isPass } from '../../coordinator/core/verdict.ts'
+import { isFailure, isPass, type TestFact } from '../../coordinator/core/verdict.ts'
 import type { LateReturnRow } from '../../coordinator/store/late-returns.ts'
 import type { SimBatch, SimJob, Surroundings } from './coordination.ts'
 import type { SpoolRecord } from './journal.ts'
-import { type LoadedFact, loadedTests } from './loaded-tests.ts'
+import { ToldTests, unproved } from './loaded-tests.ts'
 import type { SimProbe } from './probe.ts'
 import { lostMs, type Seats, slotBefore, slotStartedMs } from './seats.ts'
 import { wholeSecond } from './signatures.ts'
 
 type Known = {
-  /** With their times by the probe's own clock. */
-  tests: (LoadedFact & { own: OwnTest })[]
-  /** The tests as evidence, since the last news of them: a judgement asks for them more often than they change. */
-  facts: LoadedFact[] | null
+  tests: ToldTests
+  /** Mail to elsewhere has come back or was lost: what that proves of them has to be looked at again. */
+  healthChanged: boolean
   ids: Set<string>
   overdue: { test_id: string; started_at: number; at: number; ingestedMs: number }[]
   trips: (ControlTrip & { id: string })[]
@@ -47,7 +46,6 @@ export type News = {
 
 const otherCustomer = 'other.example'
 const poolFreshMs = 45_000
-const testsKept = 120
 /** Words of servers are read when an incident opens: those of the newest failing tests are enough. */
 const detailsKept = 200
 
@@ -63,8 +61,8 @@ export class Results {
     this.#around = around
     for (const probe of around.probes) {
       this.#known.set(probe.id, {
-        tests: [],
-        facts: null,
+        tests: new ToldTests(),
+        healthChanged: false,
         ids: new Set(),
         overdue: [],
         trips: [],
@@ -83,8 +81,7 @@ export class Results {
       known.overdue = []
       known.trips = []
       known.returns = []
-      known.tests = []
-      known.facts = null
+      known.tests = new ToldTests()
       known.ids.clear()
     }
     for (const { probeId, assignment } of seats.all) {
@@ -94,14 +91,10 @@ export class Results {
       const startedMs = slotBefore(assignment, wallMs) - wallMs + nowMs
       const finished_ms = Math.min(nowMs, startedMs + 3000)
       const id = `${probeId}-healthy-${startedMs}`
-      const times = {
-        started_ms: startedMs,
-        finished_ms,
-        told_ms: wallMs - nowMs + startedMs,
-        own: { outcome: 'ok' as const, boot_id: null, started_uptime_ms: 0, finished_uptime_ms: 0 },
-      }
-      const good = { outcome: 'ok' as const, doubted: false, proved: false, proved_since: false }
-      known.tests = [{ id, cause: 'slot', attempt: 1, first_test_id: null, ...times, ...good }]
+      const own = { outcome: 'ok' as const, boot_id: null, started_uptime_ms: 0, finished_uptime_ms: 0 }
+      const times = { started_ms: startedMs, finished_ms }
+      const fact = { id, cause: 'slot' as const, attempt: 1, first_test_id: null, outcome: own.outcome, ...times, ...unproved }
+      known.tests.add({ fact, toldMs: wallMs - nowMs + startedMs, own })
       known.passedMs = startedMs
     }
   }
@@ -130,7 +123,7 @@ export class Results {
   /** A mail of the probe has come back since then. */
   hasPassed = (probeId: string, sinceMs: number): boolean => this.#knownOf(probeId).passedMs >= sinceMs
 
-  testsOf = (probeId: string): readonly LoadedFact[] => this.#knownOf(probeId).tests
+  testsOf = (probeId: string): readonly { fact: TestFact }[] => this.#knownOf(probeId).tests.all
 
   evidence(state: MonitorState, seats: Seats, observing_since_ms: number): Omit<Evidence, 'told_ms' | 'incident_told'> {
     const { events, probes, lastSeenMs } = this.#around
@@ -171,7 +164,7 @@ export class Results {
   /** The newest tests of these probes. */
   sentBy = (probeIds: readonly string[]): { probe_id: string; started_ms: number; outcome: Outcome }[] =>
     probeIds.flatMap((probe_id) =>
-      this.#knownOf(probe_id).tests.map(({ started_ms, outcome }) => ({ probe_id, started_ms, outcome })),
+      this.#knownOf(probe_id).tests.all.map(({ fact: { started_ms, outcome } }) => ({ probe_id, started_ms, outcome })),
     )
 
   /** By test id, what a diagnosis needs. */
@@ -190,7 +183,8 @@ export class Results {
     const known = this.#knownOf(probe.id)
     const toldSinceMs = nowMs - (rules.timeout_s + 60) * 1000
     const { passedMs } = known
-    const facts = factsOf(known, domainOf(plan.target.address))
+    if (known.healthChanged) known.tests.prove((own) => healthBeside(own, known, domainOf(plan.target.address)))
+    known.healthChanged = false
     const lacksMs = this.#lackMs(probe, wholeSecond(probe.clock.wallMs(nowMs)))
     const overdue = known.overdue.filter(({ at, ingestedMs }) => Math.min(at + lacksMs, ingestedMs) > toldSinceMs)
     known.overdue = known.overdue.filter(({ ingestedMs }) => ingestedMs > toldSinceMs)
@@ -201,7 +195,7 @@ export class Results {
       planned: seat !== undefined,
       lost: nowMs - lastSeenMs(probe.id) > lostMs,
       assigned_ms: seat?.assignedMs ?? nowMs,
-      tests: loadedTests(facts, { nowMs, lacksMs, sinceMs, periodS: rules.period_s }),
+      tests: known.tests.read({ nowMs, lacksMs, sinceMs, periodS: rules.period_s }),
       overdue: overdue.map(({ test_id, started_at, ingestedMs }) => ({
         test_id,
         started_ms: Math.min(started_at + lacksMs, ingestedMs - rules.slow_s * 1000),
@@ -227,22 +221,14 @@ export class Results {
     const toldByMs = Math.min(result.clock_offset_ms ?? 0, this.#around.events.nowMs - result.finished_at)
     const rightMs = Math.max(toldByMs, givenMs - result.started_at)
     const { id, cause, attempt, first_test_id, outcome, boot_id, started_uptime_ms, finished_uptime_ms } = result
-    known.tests.push({
-      id,
-      cause,
-      attempt,
-      first_test_id,
-      started_ms: result.started_at + rightMs,
-      finished_ms: result.finished_at + rightMs,
-      outcome,
-      ...{ doubted: false, proved: false, proved_since: false },
-      told_ms: result.started_at,
-      own: { outcome, boot_id, started_uptime_ms, finished_uptime_ms },
-    })
-    if (isFailure(outcome) && isLateNews(result.finished_at + rightMs, this.#around.events.nowMs))
-      this.#lateSinceMs = Math.min(this.#lateSinceMs ?? Number.POSITIVE_INFINITY, result.started_at + rightMs)
-    known.facts = null
-    if (known.tests.length > testsKept) known.tests.shift()
+    const started_ms = result.started_at + rightMs
+    const finished_ms = result.finished_at + rightMs
+    const own = { outcome, boot_id, started_uptime_ms, finished_uptime_ms }
+    const fact = { id, cause, attempt, first_test_id, started_ms, finished_ms, outcome, ...unproved }
+    known.tests.add({ fact, toldMs: result.started_at, own })
+    known.healthChanged ||= needsProof(own)
+    if (isFailure(outcome) && isLateNews(finished_ms, this.#around.events.nowMs))
+      this.#lateSinceMs = Math.min(this.#lateSinceMs ?? Number.POSITIVE_INFINITY, started_ms)
     news.told = true
     if (outcome !== 'ok') news.troubled = true
     if (outcome === 'ok' || outcome === 'slow') known.passedMs = Math.max(known.passedMs, result.started_at)
@@ -250,14 +236,14 @@ export class Results {
       this.#keepDetail(result)
       // Mail of other monitors may have come back meanwhile.
       const agoMs = 10_000
-      if (this.#around.busy && this.#around.sideWorks(probe.id, result.finished_at + rightMs - agoMs))
+      if (this.#around.busy && this.#around.sideWorks(probe.id, finished_ms - agoMs))
         noteReturn(known, { domain: otherCustomer, boot_id, started_uptime_ms: finished_uptime_ms - agoMs })
     }
   }
 
   /** True where it is new: the mail of a test that was told of before is back. */
   #addLateReturn({ id: probe_id, region }: SimProbe, test_id: string): boolean {
-    const test = this.#knownOf(probe_id).tests.find(({ id }) => id === test_id)
+    const test = this.#knownOf(probe_id).tests.all.find(({ fact }) => fact.id === test_id)?.fact
     const detail = this.#details.get(test_id)
     if (test === undefined || detail === undefined || this.#lateReturns.has(test_id)) return false
     const returned_at = this.#around.events.nowMs
@@ -282,7 +268,7 @@ export class Results {
     const { id, reference, started_at, outcome, boot_id, started_uptime_ms } = trip
     const domain = domainOf(reference)
     const otherReturned = this.#around.busy && this.#around.sideWorks(probe.id, started_at + rightMs + sameMomentMs)
-    known.facts = null
+    known.healthChanged = true
     trips.push({ id, reference, domain, boot_id, started_uptime_ms, outcome, beside: otherReturned ? [otherCustomer] : [] })
     if (isPass(outcome)) noteReturn(known, { domain, boot_id, started_uptime_ms })
     return isPass(outcome)
@@ -301,13 +287,10 @@ export class Results {
   }
 }
 
-const factsOf = (known: Known, targetDomain: string): LoadedFact[] =>
-  (known.facts ??= known.tests.map(({ own, ...test }) => ({ ...test, ...healthBeside(own, known, targetDomain) })))
-
 /** As the store keeps them: of each domain the newest. */
 function noteReturn(known: Known, back: NewestReturn): void {
   const older = known.returns.find(({ domain }) => domain === back.domain)
   if (older?.boot_id === back.boot_id && older.started_uptime_ms >= back.started_uptime_ms) return
-  known.facts = null
+  known.healthChanged = true
   known.returns = [back, ...known.returns.filter((other) => other !== older)]
 }

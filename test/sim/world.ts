@@ -237,9 +237,14 @@ export class World {
 
   /** What its tests are taken for; those that were refused are none. */
   #known(probeId: string): void {
-    for (const { id, outcome, started_ms: startedMs, finished_ms } of this.coordinator.testsOf(probeId)) {
+    const { tests } = this
+    // What came before one that is known is known as well.
+    const known = this.coordinator.testsOf(probeId)
+    const news = known.slice(known.findLastIndex(({ fact }) => tests.isTold(fact.id)) + 1)
+    for (const { fact } of news) {
+      const { id, outcome, started_ms: startedMs, finished_ms } = fact
       const tookMs = finished_ms - startedMs
-      this.tests.told({ id, probeId, outcome, startedMs, tookMs, toldMs: this.events.nowMs })
+      tests.told({ id, probeId, outcome, startedMs, tookMs, toldMs: this.events.nowMs })
     }
   }
 
@@ -248,7 +253,7 @@ export class World {
     this.tests.forget()
     this.mail.losses.clear()
     for (const { id } of this.probes) {
-      for (const healthy of this.coordinator.testsOf(id)) this.tests.begun(healthy.id, healthy.started_ms)
+      for (const healthy of this.coordinator.testsOf(id)) this.tests.begun(healthy.fact.id, healthy.fact.started_ms)
       this.#known(id)
     }
   }
