@@ -213,7 +213,7 @@ export const suspicionMutants: Mutant[] = [
   {
     name: 'known-failure-opens-anew',
     file: 'coordinator/core/suspicion.ts',
-    find: 'failures.findLast(({ started_ms }) => started_ms > afterMs)',
+    find: 'failures.findLast(({ started_ms }) => started_ms > settledMs(state, vantage))',
     replace: 'failures.at(-1)',
     why: 'What was known when an incident was ended by hand opens no new one.',
     caughtBy: { file: transcripts, test: 'by-hand > the next failing test opens another' },
@@ -275,8 +275,8 @@ export const suspicionMutants: Mutant[] = [
   {
     name: 'old-news-suspects',
     file: 'coordinator/core/suspicion.ts',
-    find: 'if (newest === undefined || isStale(newest, rules, nowMs)) return null',
-    replace: 'if (newest === undefined) return null',
+    find: 'if (newest === undefined || isStale(newest, rules, nowMs)) return []',
+    replace: 'if (newest === undefined) return []',
     why: 'A failure of hours ago opens no suspicion.',
     caughtBy: { file: evidence, test: 'a suspicion > is not opened by old news' },
   },
