@@ -13,9 +13,10 @@ const lookAgainMs = 30_000
 export const answerMs = (rules: MonitorRules): number => rules.timeout_s * 1000 + reportGraceMs
 
 /**
- * Asks every vantage whose vote is out and that is there, unless a slot of its own that has begun since will answer: once; and those
- * that passed once more when another begins to fail. In an open (unconfirmed) incident that goes on in its rhythm, with those that
- * pass among the asked while any other fails. `holdEndsMs`: when hard failures will have lasted, and those that fail are asked again.
+ * Asks every vantage whose vote is out and that is there, unless a slot of its own that has begun since will answer: once, and anew where
+ * what was asked may be forgotten; and those that passed once more when another begins to fail. In an open (unconfirmed) incident that goes
+ * on in its rhythm, with those that pass among the asked while any other fails. `holdEndsMs`: when hard failures will have lasted, and those
+ * that fail are asked again.
  */
 export function askMissing(
   suspicion: Suspicion,
@@ -43,7 +44,11 @@ export function askMissing(
     if (notRunMs !== null && nowMs >= notRunMs) return true
     const mayChange = incidentOpen && (cast.vote === 'abstain' || (cast.vote === 'fail' && !testsItself(cast)))
     if (!(isOut || mayChange) || slotAnswersMs(cast.vantage, suspicion.since_ms, rules, nowMs) !== null) return false
-    return lastMs === undefined || nowMs >= lastMs + againMs
+    return (
+      lastMs === undefined ||
+      nowMs >= lastMs + againMs ||
+      (isOut && mayBeForgotten(cast.vantage, lastMs, suspicion.since_ms, rules, nowMs))
+    )
   }
   const effects: Effect[] = []
   for (const cast of votes.filter(wanted)) {
@@ -51,6 +56,15 @@ export function askMissing(
     effects.push({ kind: 'ask', probe_id: cast.probe_id, cause: 'confirm' })
   }
   return { suspicion: { ...suspicion, asked }, effects }
+}
+
+/**
+ * Whether a probe that has connected anew since it was asked runs what it took, nobody knows: it may have died before it began. What it
+ * has told of as overdue is under way and will answer, so that one whose link comes and goes is not asked each time.
+ */
+function mayBeForgotten(vantage: VantageEvidence, askedMs: number, sinceMs: number, rules: MonitorRules, nowMs: number): boolean {
+  if (vantage.connected_ms === null || vantage.connected_ms <= askedMs) return false
+  return !vantage.overdue.some(({ started_ms }) => started_ms >= sinceMs && nowMs < started_ms + answerMs(rules))
 }
 
 /** Since when a vantage fails that passed before; in mode `hedged` a mail that is merely slow is asked about as well. */

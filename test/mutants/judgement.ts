@@ -38,6 +38,25 @@ export const suspicionMutants: Mutant[] = [
     caughtBy: { file: transcripts, test: 'lost-vantage > who comes back after its slot was due is asked' },
   },
   {
+    name: 'forgotten-question-waited-for',
+    file: 'coordinator/core/asking.ts',
+    find: '(isOut && mayBeForgotten(',
+    replace: '(!isOut && mayBeForgotten(',
+    why: 'Whether a probe that was started again after it was asked runs what it took, nobody knows.',
+    caughtBy: { file: transcripts, test: 'lost-vantage > who was started again after it was asked is asked anew' },
+  },
+  {
+    name: 'overdue-answer-asked-for-at-each-return',
+    file: 'coordinator/core/asking.ts',
+    find: 'return !vantage.overdue.some(',
+    replace: 'return askedMs > 0 || !vantage.overdue.some(',
+    why: 'A link that comes and goes is no reason for a flood: what is overdue is under way.',
+    caughtBy: {
+      file: evidence,
+      test: 'a probe that has connected anew since it was asked > is not where its test is under way',
+    },
+  },
+  {
     name: 'answered-slot-of-a-clock-ahead-waited-for',
     file: 'coordinator/core/asking.ts',
     find: 'test.started_ms >= startedMs - unnoticedMs',

@@ -136,6 +136,30 @@ describe('a test that was not run', () => {
   })
 })
 
+describe('a probe that has connected anew since it was asked', () => {
+  const failing = vantage('eu', lostTwice)
+  const suspected = judge(up, defaultRules, evidence([failing, vantage('us', []), vantage('ap', [])]), nowMs).state
+  const asksUs = (afterS: number, changes: Partial<VantageEvidence>) =>
+    judge(
+      suspected,
+      defaultRules,
+      evidence([failing, vantage('us', [], changes), vantage('ap', [])]),
+      nowMs + afterS * 1000,
+    ).effects.some((effect) => effect.kind === 'ask' && effect.probe_id === 'us')
+
+  test('is asked again, and whoever was connected all the time is not', () => {
+    expect([asksUs(30, { connected_ms: ago(-20) }), asksUs(30, { connected_ms: ago(20) })]).toEqual([true, false])
+  })
+
+  test('is not where its test is under way', () => {
+    const overdue = [{ test_id: 'late', started_ms: ago(-1) }]
+    expect([asksUs(150, { connected_ms: ago(-140), overdue }), asksUs(700, { connected_ms: ago(-140), overdue })]).toEqual([
+      false,
+      true,
+    ])
+  })
+})
+
 describe('a mail that is told of as overdue', () => {
   test.each([
     ['is asked about once', -130, 1],
